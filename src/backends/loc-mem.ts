@@ -1,0 +1,262 @@
+import { LRUCache } from 'lru-cache';
+import {
+  BaseCache,
+  type CacheParams,
+  type CullingOptions,
+  type VersionOption,
+} from '../cache/base-cache';
+import type { FrozenValue } from '../cache/frozen-value';
+import { expiryOf, type Timeout } from '../cache/timeouts';
+import { type SerializerOption, ValueCodec } from '../cache/value-codec';
+
+/** Options of local memory. */
+export interface LocMemOptions extends CullingOptions {
+  /**
+   * Memory the entries may take together, in bytes, keys and a fixed overhead included. The least
+   * recently used give way. A value larger than this is not stored.
+   *
+   * @defaultValue 67 108 864 (64 MiB)
+   */
+  readonly maxBytes?: number;
+
+  /** How values become bytes. @defaultValue 'msgpack' */
+  readonly serializer?: SerializerOption;
+}
+
+/** Entries evicted at most in one write, so that culling a large store never stalls the process. */
+const CULL_SLICE = 1000;
+
+/** What an entry takes besides its key and value: roughly, the maps and objects around it. */
+const ENTRY_OVERHEAD = 128;
+
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+
+/** Primitives as they are, for nobody can change them; all else encoded. */
+type Held = string | number | boolean | bigint | null | Buffer | FrozenValue;
+
+interface Entry {
+  readonly value: Held;
+  expiresAt: number;
+}
+
+/** Entries of one location, which several aliases may share. */
+class Store {
+  entries = Store.empty();
+  /** Evictions that a cull has decided on and later writes will carry out. */
+  owed = 0;
+
+  static empty(): LRUCache<string, Entry> {
+    // Only for its running total: the limits differ by alias, and are kept by the caller.
+    return new LRUCache({ maxSize: Number.MAX_SAFE_INTEGER });
+  }
+
+  clear(): void {
+    this.entries = Store.empty();
+    this.owed = 0;
+  }
+}
+
+const stores = new Map<string, Store>();
+
+/**
+ * Entries in the memory of this process: the default backend, and the fastest. Bounded by entries
+ * and by bytes; nothing is shared with other processes, nor kept over a restart.
+ *
+ * Location: the name of a store. Aliases that give the same name share it.
+ *
+ * @see Django's `LocMemCache`
+ */
+export class LocMemCache extends BaseCache {
+  readonly #store: Store;
+  readonly #maxBytes: number;
+  readonly #codec: ValueCodec;
+  readonly #keepsPrimitives: boolean;
+  #hasWarnedOfSize = false;
+
+  /** @throws TypeError if a setting makes no sense. */
+  constructor(location: unknown = '', params: CacheParams = {}) {
+    super(location, params);
+    const { maxBytes = DEFAULT_MAX_BYTES, serializer } = (params.options ?? {}) as LocMemOptions;
+    if (!(maxBytes > 0))
+      throw new TypeError(`options.maxBytes is ${maxBytes}. Give bytes above 0.`);
+    this.#maxBytes = maxBytes;
+    this.#codec = new ValueCodec(serializer);
+    this.#keepsPrimitives = serializer === undefined || serializer === 'msgpack';
+    const name = String(location);
+    let store = stores.get(name);
+    if (store === undefined) {
+      store = new Store();
+      stores.set(name, store);
+    }
+    this.#store = store;
+  }
+
+  override async get(key: string, fallback?: unknown, { version }: VersionOption = {}) {
+    const entry = this.#use(this.makeAndValidateKey(key, version));
+    return (entry === undefined ? fallback : this.#thaw(entry.value)) as never;
+  }
+
+  override async set(
+    key: string,
+    value: unknown,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<void> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const held = this.#freeze(value, key);
+    this.#put(finalKey, held, this.resolveTimeout(timeout, key));
+  }
+
+  override async add(
+    key: string,
+    value: unknown,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const held = this.#freeze(value, key);
+    const seconds = this.resolveTimeout(timeout, key);
+    if (this.#live(finalKey) !== undefined) return false;
+    this.#put(finalKey, held, seconds);
+    return true;
+  }
+
+  override async touch(key: string, timeout?: Timeout, { version }: VersionOption = {}) {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const seconds = this.resolveTimeout(timeout, key);
+    const entry = this.#live(finalKey);
+    if (entry === undefined) return false;
+    entry.expiresAt = expiryOf(seconds);
+    return true;
+  }
+
+  override async delete(key: string, { version }: VersionOption = {}) {
+    return this.#store.entries.delete(this.makeAndValidateKey(key, version));
+  }
+
+  override async clear() {
+    this.#store.clear();
+  }
+
+  override async hasKey(key: string, { version }: VersionOption = {}) {
+    return this.#live(this.makeAndValidateKey(key, version)) !== undefined;
+  }
+
+  /** Atomic within the process; keeps the entry's expiry. Takes fractions. */
+  override async incr(key: string, delta = 1, { version }: VersionOption = {}) {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const entry = this.#use(finalKey);
+    const value = entry === undefined ? undefined : this.#thaw(entry.value);
+    const sum = this.addTo(key, value, delta, delta < 0 ? 'decr' : 'incr');
+    this.#put(finalKey, this.#freeze(sum, key), undefined, entry!.expiresAt);
+    return sum;
+  }
+
+  /** @internal */
+  override getFrozen(key: string) {
+    const held = this.#use(this.makeAndValidateKey(key))?.value;
+    if (typeof held !== 'object' || held === null) return undefined;
+    if (!Buffer.isBuffer(held)) return held;
+    const value = this.#codec.decode(held);
+    return value instanceof Uint8Array ? value : undefined;
+  }
+
+  /** @internal */
+  override setFrozen(key: string, value: FrozenValue, timeout: Timeout): void {
+    this.#put(this.makeAndValidateKey(key), value, this.resolveTimeout(timeout, key));
+  }
+
+  /** The live entry, unmoved in the order of use; an expired one is removed. */
+  #live(finalKey: string): Entry | undefined {
+    const { entries } = this.#store;
+    const entry = entries.peek(finalKey);
+    if (entry === undefined || entry.expiresAt > Date.now()) return entry;
+    entries.delete(finalKey);
+    return undefined;
+  }
+
+  /** The live entry, now the most recently used. */
+  #use(finalKey: string): Entry | undefined {
+    const { entries } = this.#store;
+    const entry = entries.get(finalKey);
+    if (entry === undefined || entry.expiresAt > Date.now()) return entry;
+    entries.delete(finalKey);
+    return undefined;
+  }
+
+  #put(
+    finalKey: string,
+    value: Held,
+    seconds: number | null | undefined,
+    expiresAt = expiryOf(seconds as number | null),
+  ): void {
+    const size = sizeOf(value) + 2 * finalKey.length + ENTRY_OVERHEAD;
+    const store = this.#store;
+    if (size > this.#maxBytes) {
+      store.entries.delete(finalKey);
+      this.#warnOfSize(finalKey, size);
+      return;
+    }
+    this.#cull(store);
+    const { entries } = store;
+    while (entries.calculatedSize + size > this.#maxBytes && entries.size > 0) entries.pop();
+    entries.set(finalKey, { value, expiresAt }, { size });
+  }
+
+  #cull(store: Store): void {
+    if (store.owed === 0 && store.entries.size >= this.maxEntries) {
+      if (this.cullFrequency === 0) {
+        store.clear();
+        return;
+      }
+      store.owed = Math.floor(store.entries.size / this.cullFrequency);
+    }
+    const slice = Math.min(store.owed, CULL_SLICE);
+    for (let i = 0; i < slice; i++) store.entries.pop();
+    store.owed -= slice;
+  }
+
+  #freeze(value: unknown, key: string): Held {
+    if (this.#keepsPrimitives && isStorablePrimitive(value)) return value;
+    return this.#codec.encode(value, key);
+  }
+
+  /** A copy of the value that the caller may change. */
+  #thaw(held: Held): unknown {
+    if (typeof held === 'number') return this.#codec.decode(held);
+    if (typeof held !== 'object' || held === null) return held;
+    if (!Buffer.isBuffer(held)) return Buffer.from(held.toBytes());
+    const value = this.#codec.decode(held);
+    // What a serializer made is new already; bytes alone are still the stored ones.
+    if (!(value instanceof Uint8Array) || value.buffer !== held.buffer) return value;
+    return Buffer.isBuffer(value) ? Buffer.from(value) : value.slice();
+  }
+
+  #warnOfSize(finalKey: string, size: number): void {
+    if (this.#hasWarnedOfSize) return;
+    this.#hasWarnedOfSize = true;
+    process.emitWarning(
+      `${JSON.stringify(finalKey)} takes ${size} bytes, over options.maxBytes (${this.#maxBytes}), and was not stored. Later ones go unsaid.`,
+      { type: 'CacheSizeWarning', code: 'CACHEWRIGHT_SIZE' },
+    );
+  }
+}
+
+function isStorablePrimitive(value: unknown): value is string | number | boolean | bigint | null {
+  switch (typeof value) {
+    case 'string':
+      return value.isWellFormed();
+    case 'number':
+    case 'boolean':
+    case 'bigint':
+      return true;
+    default:
+      return value === null;
+  }
+}
+
+function sizeOf(value: Held): number {
+  if (typeof value === 'string') return 2 * value.length;
+  if (typeof value !== 'object' || value === null) return 8;
+  return value.byteLength;
+}

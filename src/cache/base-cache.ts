@@ -1,0 +1,378 @@
+import {
+  CacheKeyNotFoundError,
+  CacheKeyWarning,
+  CacheMethodNotImplementedError,
+  CacheValueError,
+} from '../errors';
+import { emitWarningAtCaller } from './caller';
+import type { FrozenValue } from './frozen-value';
+import { importByPath } from './import-path';
+import { defaultKeyFunction, type KeyFunction, keyFaults, type Version } from './keys';
+import { SingleFlight } from './single-flight';
+import { checkTimeout, type Timeout } from './timeouts';
+
+/** Chooses another version of a key than the backend's own. */
+export interface VersionOption {
+  /** @defaultValue the alias's `version` */
+  readonly version?: Version;
+}
+
+/** Settings of one alias, whichever backend serves it. */
+export interface CommonCacheSettings {
+  /**
+   * How long an entry lives when the caller does not say, in seconds.
+   * `null`: until evicted. `0`: expired at once, which turns the alias off.
+   *
+   * @defaultValue 300
+   */
+  readonly timeout?: number | string | null;
+
+  /** Set before every key, so that several sites can share one store. @defaultValue '' */
+  readonly keyPrefix?: string;
+
+  /** Default version of every key. @defaultValue 1 */
+  readonly version?: Version;
+
+  /**
+   * Builds final keys: a function, or the path of one (`./keys.js#makeKey`).
+   *
+   * @defaultValue `<keyPrefix>:<version>:<key>`
+   */
+  readonly keyFunction?: KeyFunction | string;
+}
+
+/** Options of the backends that cull on their own: local memory, file, database. */
+export interface CullingOptions {
+  /** Entries held before culling starts. @defaultValue 300 */
+  readonly maxEntries?: number | string;
+
+  /**
+   * A cull removes one entry in this many. `0`: a cull removes all.
+   *
+   * @defaultValue 3
+   */
+  readonly cullFrequency?: number | string;
+}
+
+/** What a backend's constructor is given besides the location. */
+export interface CacheParams extends CommonCacheSettings {
+  /** Options of the backend itself. */
+  readonly options?: object;
+}
+
+/** What `setMany` takes: an object, or pairs such as a Map gives. */
+export type Entries = Readonly<Record<string, unknown>> | Iterable<readonly [string, unknown]>;
+
+/**
+ * What all backends share. A backend of your own extends it and brings `add`, `get`, `set`,
+ * `touch`, `delete` and `clear`; the rest is derived, and may be overridden where the store can
+ * do better.
+ *
+ * @see Django's `BaseCache`
+ */
+export abstract class BaseCache {
+  /** Seconds an entry lives when the caller does not say; `null`: no expiry. */
+  readonly defaultTimeout: number | null;
+  readonly keyPrefix: string;
+  readonly version: Version;
+  readonly keyFunction: KeyFunction;
+  /** Entries held before culling starts, on backends that cull. */
+  readonly maxEntries: number;
+  readonly cullFrequency: number;
+  readonly #flights = new SingleFlight<unknown>();
+
+  /**
+   * @param _location - Where the store is; each backend has its own idea of it.
+   * @throws TypeError if a setting makes no sense.
+   */
+  constructor(_location: unknown = '', params: CacheParams = {}) {
+    const { timeout = 300, keyPrefix = '', version = 1, keyFunction = defaultKeyFunction } = params;
+    const { maxEntries = 300, cullFrequency = 3 } = (params.options ?? {}) as CullingOptions;
+    this.defaultTimeout = timeout === null ? null : toNumber(timeout, 'timeout');
+    this.keyPrefix = keyPrefix;
+    this.version = version;
+    this.keyFunction = resolveKeyFunction(keyFunction);
+    this.maxEntries = toNumber(maxEntries, 'options.maxEntries');
+    this.cullFrequency = toNumber(cullFrequency, 'options.cullFrequency');
+  }
+
+  /**
+   * The stored value, or `fallback` if there is none.
+   *
+   * @param fallback - Returned on a miss, not stored. @defaultValue undefined
+   */
+  get<T = unknown>(key: string): Promise<T | undefined>;
+  get<T = unknown, D = T>(key: string, fallback: D, options?: VersionOption): Promise<T | D>;
+  get(_key: string, _fallback?: unknown, _options?: VersionOption): Promise<unknown> {
+    return this.#notImplemented('get');
+  }
+
+  /**
+   * Stores `value`, whatever was there.
+   *
+   * @param timeout - Seconds. `undefined`: the alias's; `null`: no expiry; `0` or less: expired
+   *   at once, so that nothing is left under this key.
+   * @throws {@link CacheValueError} If the value cannot be stored, `undefined` included.
+   */
+  set(_key: string, _value: unknown, _timeout?: Timeout, _options?: VersionOption): Promise<void> {
+    return this.#notImplemented('set');
+  }
+
+  /**
+   * Stores `value` only if no live entry has this key.
+   *
+   * @param timeout - As in {@link BaseCache.set}.
+   * @returns `true` if this value was accepted, `false` if a live entry kept its place.
+   * @throws {@link CacheValueError} If the value cannot be stored.
+   */
+  add(
+    _key: string,
+    _value: unknown,
+    _timeout?: Timeout,
+    _options?: VersionOption,
+  ): Promise<boolean> {
+    return this.#notImplemented('add');
+  }
+
+  /**
+   * Gives a live entry a new timeout, counted from now.
+   *
+   * @param timeout - As in {@link BaseCache.set}.
+   * @returns `false` if there is no live entry.
+   */
+  touch(_key: string, _timeout?: Timeout, _options?: VersionOption): Promise<boolean> {
+    return this.#notImplemented('touch');
+  }
+
+  /** Removes an entry. @returns whether there was one */
+  delete(_key: string, _options?: VersionOption): Promise<boolean> {
+    return this.#notImplemented('delete');
+  }
+
+  /** Empties the whole store, entries of other prefixes and versions included. */
+  clear(): Promise<void> {
+    return this.#notImplemented('clear');
+  }
+
+  /** Whether a live entry has this key; one that holds `null` counts. */
+  async hasKey(key: string, { version }: VersionOption = {}): Promise<boolean> {
+    return (await this.get(key, undefined, { version })) !== undefined;
+  }
+
+  /**
+   * The stored value; on a miss, stores and returns `fallback`, or what it returns if it is a
+   * function. Concurrent misses of one key in this process call the function once; if it throws,
+   * all of them get the error and nothing is stored.
+   *
+   * A function that returns `undefined` has nothing to store: the caller gets `undefined`.
+   *
+   * @param timeout - As in {@link BaseCache.set}. `0`: nothing is stored.
+   * @throws TypeError if `fallback` is omitted.
+   * @see Django's `get_or_set`, which has no single flight
+   */
+  async getOrSet<T>(
+    key: string,
+    fallback: T | (() => T | Promise<T>),
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<T> {
+    if (fallback === undefined) {
+      throw new TypeError(
+        `getOrSet(${JSON.stringify(key)}) got no default. Pass a value, or a function that makes it.`,
+      );
+    }
+    if (timeout !== undefined) checkTimeout(timeout, `getOrSet(${JSON.stringify(key)})`);
+    const found = await this.get<T, undefined>(key, undefined, { version });
+    if (found !== undefined) return found as T;
+    const made = (await this.#flights.run(this.makeKey(key, version), async () => {
+      const value = await (typeof fallback === 'function' ? (fallback as () => T)() : fallback);
+      if (value !== undefined) await this.add(key, value, timeout, { version });
+      return value;
+    })) as T;
+    // Read again: another process may have won the race, and each caller must get its own copy.
+    return this.get<T, T>(key, made, { version });
+  }
+
+  /** The entries that exist, by the caller's keys. Keys that have none are left out. */
+  async getMany<T = unknown>(
+    keys: Iterable<string>,
+    { version }: VersionOption = {},
+  ): Promise<Record<string, T>> {
+    const unique = [...new Set(keys)];
+    const values = await Promise.all(
+      unique.map((key) => this.get<T>(key, undefined as T, { version })),
+    );
+    return collect(unique, values);
+  }
+
+  /**
+   * Stores every entry, with one timeout for all.
+   *
+   * @returns the keys that could not be stored, on backends that can tell; else `[]`.
+   */
+  async setMany(
+    entries: Entries,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<string[]> {
+    for (const [key, value] of toPairs(entries)) await this.set(key, value, timeout, { version });
+    return [];
+  }
+
+  /** Removes these entries. */
+  async deleteMany(keys: Iterable<string>, { version }: VersionOption = {}): Promise<void> {
+    await Promise.all([...new Set(keys)].map((key) => this.delete(key, { version })));
+  }
+
+  /**
+   * Adds `delta` to a stored number. Atomic only where the backend says so.
+   *
+   * @returns the new number
+   * @throws {@link CacheKeyNotFoundError} If there is no live entry; none is created.
+   * @throws {@link CacheValueError} If the entry is not a number.
+   */
+  async incr(key: string, delta = 1, { version }: VersionOption = {}): Promise<number> {
+    const value = await this.get(key, undefined, { version });
+    const sum = this.addTo(key, value, delta, delta < 0 ? 'decr' : 'incr');
+    await this.set(key, sum, undefined, { version });
+    return sum;
+  }
+
+  /** Subtracts `delta` from a stored number; see {@link BaseCache.incr}. */
+  decr(key: string, delta = 1, options?: VersionOption): Promise<number> {
+    return this.incr(key, -delta, options);
+  }
+
+  /**
+   * Moves an entry to a later version. Not atomic, and the entry gets the default timeout.
+   *
+   * @returns the new version
+   * @throws {@link CacheKeyNotFoundError} If there is no entry at the old version.
+   */
+  async incrVersion(key: string, delta = 1, { version }: VersionOption = {}): Promise<number> {
+    const from = version ?? this.version;
+    if (typeof from !== 'number') {
+      throw new TypeError(
+        `incrVersion(${JSON.stringify(key)}) needs a number to count from, but the version is ${JSON.stringify(from)}.`,
+      );
+    }
+    const value = await this.get(key, undefined, { version: from });
+    if (value === undefined) {
+      throw new CacheKeyNotFoundError(key, delta < 0 ? 'decrVersion' : 'incrVersion');
+    }
+    const to = from + delta;
+    await this.set(key, value, undefined, { version: to });
+    if (to !== from) await this.delete(key, { version: from });
+    return to;
+  }
+
+  /** Moves an entry to an earlier version; see {@link BaseCache.incrVersion}. */
+  decrVersion(key: string, delta = 1, options?: VersionOption): Promise<number> {
+    return this.incrVersion(key, -delta, options);
+  }
+
+  /** Lets go of connections. The next operation opens them again. */
+  async close(): Promise<void> {}
+
+  /** The key under which an entry is stored: prefix, version and `key` by the key function. */
+  makeKey(key: string, version: Version = this.version): string {
+    if (typeof key !== 'string') {
+      throw new TypeError(`Cache keys are strings, but got ${String(key)}.`);
+    }
+    return this.keyFunction(key, this.keyPrefix, version);
+  }
+
+  /**
+   * Warns of a final key that Memcached would refuse, so that a site can move there.
+   * Override it to accept such keys silently, or to throw.
+   */
+  validateKey(finalKey: string): void {
+    for (const fault of keyFaults(finalKey)) emitWarningAtCaller(new CacheKeyWarning(fault));
+  }
+
+  /** The final key, after {@link BaseCache.validateKey} has seen it. */
+  protected makeAndValidateKey(key: string, version?: Version): string {
+    const finalKey = this.makeKey(key, version);
+    this.validateKey(finalKey);
+    return finalKey;
+  }
+
+  /** The seconds that `timeout` stands for; `null`: no expiry. @throws TypeError if none */
+  protected resolveTimeout(timeout: Timeout, key: string): number | null {
+    if (timeout === undefined) return this.defaultTimeout;
+    return checkTimeout(timeout, `Key ${JSON.stringify(key)}`);
+  }
+
+  /** The sum to store for `incr`. @throws as {@link BaseCache.incr} does */
+  protected addTo(key: string, value: unknown, delta: number, method: string): number {
+    if (value === undefined) throw new CacheKeyNotFoundError(key, method);
+    if (typeof delta !== 'number' || !Number.isFinite(delta)) {
+      throw new TypeError(`${method}(${JSON.stringify(key)}) got ${String(delta)}, not a number.`);
+    }
+    if (typeof value !== 'number') {
+      const kind = value === null ? 'null' : `a ${typeof value}`;
+      throw new CacheValueError(
+        `${method}(${JSON.stringify(key)}): the entry holds ${kind}, not a number.`,
+        key,
+      );
+    }
+    return value + delta;
+  }
+
+  /**
+   * A value stored by {@link BaseCache.setFrozen}, or the bytes of one. At once where the backend
+   * needs no I/O. The caller must not change what it gets.
+   *
+   * @internal
+   */
+  getFrozen(key: string): MaybePromise<FrozenValue | Uint8Array | undefined> {
+    return this.get(key).then((value) => (value instanceof Uint8Array ? value : undefined));
+  }
+
+  /** Stores a frozen value: as it is where the backend holds objects, else its bytes. @internal */
+  setFrozen(key: string, value: FrozenValue, timeout: Timeout): MaybePromise<void> {
+    return this.set(key, value.toBytes(), timeout);
+  }
+
+  async #notImplemented(method: string): Promise<never> {
+    throw new CacheMethodNotImplementedError(method, this.constructor.name);
+  }
+}
+
+/** A value now or later. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** Pairs of what `setMany` was given. */
+export function toPairs(entries: Entries): (readonly [string, unknown])[] {
+  return Symbol.iterator in entries
+    ? [...(entries as Iterable<readonly [string, unknown]>)]
+    : Object.entries(entries);
+}
+
+/** What `getMany` returns. Without a prototype, so that no key can reach one. */
+export function collect<T>(
+  keys: readonly string[],
+  values: readonly (T | undefined)[],
+): Record<string, T> {
+  const found = Object.create(null) as Record<string, T>;
+  for (const [i, key] of keys.entries()) {
+    const value = values[i];
+    if (value !== undefined) found[key] = value;
+  }
+  return found;
+}
+
+function resolveKeyFunction(keyFunction: KeyFunction | string): KeyFunction {
+  const resolved = typeof keyFunction === 'string' ? importByPath(keyFunction) : keyFunction;
+  if (typeof resolved === 'function') return resolved as KeyFunction;
+  throw new TypeError(
+    `keyFunction is ${JSON.stringify(keyFunction)}. Give a function, or the path of one ('./keys.js#makeKey').`,
+  );
+}
+
+function toNumber(value: unknown, option: string): number {
+  const isNumeric = typeof value === 'number' || (typeof value === 'string' && value.trim() !== '');
+  const number = isNumeric ? Number(value) : Number.NaN;
+  if (Number.isFinite(number)) return number;
+  throw new TypeError(`${option} is ${JSON.stringify(value)}. Give a number.`);
+}

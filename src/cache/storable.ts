@@ -1,0 +1,138 @@
+import { CacheValueError } from '../errors';
+
+/** Own data only; these survive MessagePack as what they are. */
+const MSGPACK_TYPES = new Set(['[object Date]', '[object RegExp]', '[object ArrayBuffer]']);
+
+/**
+ * Returns `value` in a form a serializer keeps whole, or throws a {@link CacheValueError} that
+ * tells where in the value the fault lies. Most values are returned as they are; a copy is made
+ * only around objects that bring a `toJSON()` and are not of a kind that is kept as it is.
+ */
+export function assertStorable(value: unknown, format: 'msgpack' | 'json'): unknown {
+  return walk(value, format, [], '');
+}
+
+function walk(value: unknown, format: string, ancestors: object[], path: string): unknown {
+  switch (typeof value) {
+    case 'boolean':
+      return value;
+    case 'number':
+      if (format === 'json' && (!Number.isFinite(value) || Object.is(value, -0))) break;
+      return value;
+    case 'string':
+      // A lone surrogate has no UTF-8 form and would be read back as another character.
+      if (!value.isWellFormed()) break;
+      return value;
+    case 'bigint':
+      if (format === 'json') break;
+      return value;
+    case 'undefined':
+      // Harmless inside MessagePack, where it is read back as it was; at the top it is a miss.
+      if (format === 'json' || path === '') break;
+      return value;
+    case 'object':
+      return value === null ? null : walkObject(value, format, ancestors, path);
+  }
+  throw refusal(nameOf(value), format, path);
+}
+
+function walkObject(value: object, format: string, ancestors: object[], path: string): unknown {
+  if (ancestors.includes(value)) throw refusal('a cycle', format, path);
+  ancestors.push(value);
+  try {
+    if (Array.isArray(value)) return walkArray(value, format, ancestors, path);
+    if (format === 'msgpack') {
+      if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return value;
+      if (value instanceof Map) {
+        for (const [key, item] of value) {
+          same(key, walk(key, format, ancestors, `${path}.keys()`), path);
+          same(item, walk(item, format, ancestors, `${path}.get(${nameOf(key)})`), path);
+        }
+        return value;
+      }
+      if (value instanceof Set) {
+        for (const item of value)
+          same(item, walk(item, format, ancestors, `${path}.values()`), path);
+        return value;
+      }
+      if (MSGPACK_TYPES.has(Object.prototype.toString.call(value))) return value;
+    }
+    return walkRecord(value, format, ancestors, path);
+  } finally {
+    ancestors.pop();
+  }
+}
+
+function walkArray(
+  array: unknown[],
+  format: string,
+  ancestors: object[],
+  path: string,
+): readonly unknown[] {
+  let copy: unknown[] | undefined;
+  for (let i = 0; i < array.length; i++) {
+    const item = walk(array[i], format, ancestors, `${path}[${i}]`);
+    if (item !== array[i] && !Object.is(item, array[i])) {
+      copy ??= array.slice();
+      copy[i] = item;
+    }
+  }
+  return copy ?? array;
+}
+
+function walkRecord(value: object, format: string, ancestors: object[], path: string): unknown {
+  const prototype = Object.getPrototypeOf(value);
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
+  if (!isPlain) {
+    const { toJSON } = value as { toJSON?: unknown };
+    if (typeof toJSON === 'function' && !(format === 'json' && value instanceof Date)) {
+      return walk(toJSON.call(value), format, ancestors, `${path}.toJSON()`);
+    }
+  }
+  // Promises, WeakMaps, generators, Dates under JSON: objects whose state is not in their
+  // properties, and would be read back as `{}`.
+  if (Object.prototype.toString.call(value) !== '[object Object]') {
+    throw refusal(nameOf(value), format, path);
+  }
+  let copy: Record<string, unknown> | undefined = isPlain ? undefined : {};
+  for (const [key, member] of Object.entries(value)) {
+    if (key === '__proto__' || !key.isWellFormed()) {
+      throw refusal(`the property name ${JSON.stringify(key)}`, format, path);
+    }
+    const item = walk(member, format, ancestors, `${path}.${key}`);
+    if (copy === undefined && !Object.is(item, member)) copy = { ...value };
+    if (copy !== undefined) copy[key] = item;
+  }
+  if (Object.getOwnPropertySymbols(value).length > 0) {
+    throw refusal('a property named by a symbol', format, path);
+  }
+  return copy ?? value;
+}
+
+/** Members of a Map or Set are not copied, so what needs a copy cannot stand there. */
+function same(original: unknown, walked: unknown, path: string): void {
+  if (!Object.is(original, walked)) throw refusal(`${nameOf(original)} in a Map or Set`, '', path);
+}
+
+function refusal(what: string, format: string, path: string): CacheValueError {
+  const where = path === '' ? '' : ` at value${path}`;
+  const how = format === 'json' ? ' as JSON' : '';
+  return new CacheValueError(
+    `The value holds ${what}${where}, which cannot be stored${how} and read back the same.`,
+  );
+}
+
+function nameOf(value: unknown): string {
+  switch (typeof value) {
+    case 'function':
+      return `a function (${value.name || 'anonymous'})`;
+    case 'symbol':
+      return String(value);
+    case 'string':
+      return value.isWellFormed() ? JSON.stringify(value) : 'a string with half a surrogate pair';
+    case 'object':
+      return value === null ? 'null' : `a ${value.constructor?.name ?? 'object'}`;
+    default:
+      return String(value);
+  }
+}

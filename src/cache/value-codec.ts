@@ -1,0 +1,110 @@
+import { CacheValueError } from '../errors';
+import { jsonSerializer, msgpackSerializer, type Serializer } from './serializers';
+
+/** First byte of stored bytes. None of them is a digit or `-`, with which integers begin. */
+const BUFFER = 0;
+const UINT8_ARRAY = 1;
+const SERIALIZED = 2;
+
+/** A serializer, or the name of a built-in one. */
+export type SerializerOption = 'msgpack' | 'json' | Serializer;
+
+/**
+ * Turns values into what a backend stores: safe integers as numbers, so that a server can count
+ * on them; Buffers as their bytes; everything else by a serializer. A serializer of the user's
+ * own sees every value, integers and Buffers included, and writes the stored bytes alone.
+ */
+export class ValueCodec {
+  readonly #serializer: Serializer;
+  readonly #isCustom: boolean;
+
+  /** @throws TypeError if `serializer` is neither a known name nor has `dump` and `load`. */
+  constructor(serializer: SerializerOption = 'msgpack') {
+    this.#isCustom = typeof serializer !== 'string';
+    this.#serializer = resolveSerializer(serializer);
+  }
+
+  /** @throws CacheValueError, naming `key`, if `value` cannot be stored. */
+  encode(value: unknown, key: string): number | Buffer {
+    try {
+      return this.#encode(value);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new CacheValueError(`${JSON.stringify(key)} was not stored. ${reason}`, key, {
+        cause: error,
+      });
+    }
+  }
+
+  #encode(value: unknown): number | Buffer {
+    if (this.#isCustom) return toBuffer(this.#serializer.dump(value));
+    // Not -0: as an integer it would be read back as 0.
+    if (Number.isSafeInteger(value) && !Object.is(value, -0)) return value as number;
+    if (Buffer.isBuffer(value)) return tagged(BUFFER, value);
+    if (value instanceof Uint8Array) return tagged(UINT8_ARRAY, value);
+    return tagged(SERIALIZED, this.#serializer.dump(value));
+  }
+
+  /**
+   * The value that was encoded. A Buffer is a view of `stored`: pass bytes of your own.
+   *
+   * @throws if the bytes are not what `encode` wrote.
+   */
+  decode(stored: number | Buffer): unknown {
+    if (typeof stored === 'number') return stored;
+    if (this.#isCustom) return this.#serializer.load(stored);
+    switch (stored[0]) {
+      case BUFFER:
+        return stored.subarray(1);
+      case UINT8_ARRAY:
+        return new Uint8Array(stored.buffer, stored.byteOffset + 1, stored.length - 1);
+      case SERIALIZED:
+        return this.#serializer.load(stored.subarray(1));
+      default:
+        throw new TypeError('Stored bytes do not begin with a tag of this codec.');
+    }
+  }
+
+  /** Like `encode`, for stores that hold bytes only: integers become their decimal digits. */
+  encodeBytes(value: unknown, key: string): Buffer {
+    const encoded = this.encode(value, key);
+    return typeof encoded === 'number' ? Buffer.from(String(encoded)) : encoded;
+  }
+
+  /** Reads what `encodeBytes` wrote, or what a server counted up. */
+  decodeBytes(bytes: Buffer): unknown {
+    if (this.#isCustom) return this.#serializer.load(bytes);
+    const first = bytes[0];
+    if (first === undefined || (first !== 0x2d && (first < 0x30 || first > 0x39))) {
+      return this.decode(bytes);
+    }
+    const text = bytes.toString('latin1');
+    const integer = Number(text);
+    if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(integer)) {
+      throw new TypeError('Stored bytes begin like an integer, but are none.');
+    }
+    return integer;
+  }
+}
+
+function resolveSerializer(serializer: SerializerOption): Serializer {
+  if (serializer === 'msgpack') return msgpackSerializer;
+  if (serializer === 'json') return jsonSerializer;
+  if (typeof serializer?.dump === 'function' && typeof serializer.load === 'function') {
+    return serializer;
+  }
+  throw new TypeError(
+    `options.serializer is ${JSON.stringify(serializer)}. Give 'msgpack', 'json', or an object with dump(value) and load(bytes).`,
+  );
+}
+
+function tagged(tag: number, bytes: Uint8Array): Buffer {
+  const stored = Buffer.allocUnsafeSlow(bytes.length + 1);
+  stored[0] = tag;
+  stored.set(bytes, 1);
+  return stored;
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}

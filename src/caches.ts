@@ -1,0 +1,245 @@
+import { DummyCache } from './backends/dummy';
+import { FileBasedCache, type FileBasedOptions } from './backends/file-based';
+import { LocMemCache, type LocMemOptions } from './backends/loc-mem';
+import type { BaseCache, CacheParams, CommonCacheSettings } from './cache/base-cache';
+import { importByPath } from './cache/import-path';
+import { InvalidCacheBackendError } from './errors';
+
+/** A backend class: built in, or your own. */
+export type CacheClass<C extends BaseCache = BaseCache> = new (
+  location: never,
+  params: CacheParams,
+) => C;
+
+/** Local memory: fast, bounded, of this process alone. */
+export interface LocMemSettings extends CommonCacheSettings {
+  readonly backend?: 'locmem';
+  /** Name of the store; aliases that give the same name share it. @defaultValue '' */
+  readonly location?: string;
+  readonly options?: LocMemOptions;
+}
+
+/** Files in a directory, which several processes may share. */
+export interface FileSettings extends CommonCacheSettings {
+  readonly backend: 'file';
+  /** The directory; it is made, with mode 0700, when first written to. */
+  readonly location: string | URL;
+  readonly options?: FileBasedOptions;
+}
+
+/** Keeps nothing. */
+export interface DummySettings extends CommonCacheSettings {
+  readonly backend: 'dummy';
+  readonly location?: unknown;
+  readonly options?: object;
+}
+
+/** A class of your own, or the path of one: `./my-cache.js`, `some-package#SomeCache`. */
+export interface CustomSettings extends CommonCacheSettings {
+  readonly backend: CacheClass | (string & {});
+  readonly location?: unknown;
+  readonly options?: object;
+}
+
+/** Settings of one alias. */
+export type CacheSettings = LocMemSettings | FileSettings | DummySettings | CustomSettings;
+
+/** The class that serves an alias with these settings. */
+type BackendOf<S> = S extends { backend: CacheClass<infer C> }
+  ? C
+  : S extends { backend: 'file' }
+    ? FileBasedCache
+    : S extends { backend: 'dummy' }
+      ? DummyCache
+      : S extends { backend: string }
+        ? S extends { backend: 'locmem' }
+          ? LocMemCache
+          : BaseCache
+        : LocMemCache;
+
+/** Methods of a registry, beside its aliases. */
+export interface CachesMethods {
+  /**
+   * Every alias's backend, made if need be.
+   *
+   * @param options - `initializedOnly`: only those that were used already.
+   */
+  all(options?: { readonly initializedOnly?: boolean }): BaseCache[];
+
+  /** Closes the backends that were used. Each opens again when used again. */
+  closeAll(): Promise<void>;
+}
+
+/**
+ * Backends by alias: `caches.default`, `caches.pages`. Each is made when first asked for, and is
+ * the same object from then on.
+ */
+export type Caches<S = Record<string, CacheSettings>> = CachesMethods & {
+  readonly [Alias in keyof S]: BackendOf<S[Alias]>;
+} & { readonly default: BaseCache };
+
+const BUILT_IN = new Map<string, CacheClass>([
+  ['locmem', LocMemCache],
+  ['file', FileBasedCache],
+  ['dummy', DummyCache],
+]);
+
+/** Names that a registry answers itself, or that the language asks any object for. */
+const RESERVED = new Set(['all', 'closeAll', 'then', 'toJSON', 'constructor', '__proto__']);
+
+/** Registered through `configureCaches`; one local memory before that. */
+class Registry implements CachesMethods {
+  #settings: Readonly<Record<string, CacheSettings>> = { default: {} };
+  #backends = new Map<string, BaseCache>();
+
+  constructor(settings?: Readonly<Record<string, CacheSettings>>) {
+    if (settings !== undefined) this.configure(settings);
+  }
+
+  /** @throws InvalidCacheBackendError if the settings cannot be right. */
+  configure(settings: Readonly<Record<string, CacheSettings>>): void {
+    if (!Object.hasOwn(settings, 'default')) {
+      throw new InvalidCacheBackendError(
+        'The settings have no alias "default". Add one: { default: {} } is local memory.',
+        'default',
+      );
+    }
+    for (const alias of Object.keys(settings)) {
+      if (RESERVED.has(alias)) {
+        throw new InvalidCacheBackendError(
+          `"${alias}" cannot be the alias of a cache. Choose another name.`,
+          alias,
+        );
+      }
+    }
+    this.#settings = { ...settings };
+    this.#backends = new Map();
+  }
+
+  backend(alias: string): BaseCache {
+    let backend = this.#backends.get(alias);
+    if (backend === undefined) {
+      backend = this.#make(alias);
+      this.#backends.set(alias, backend);
+    }
+    return backend;
+  }
+
+  all({ initializedOnly = false } = {}): BaseCache[] {
+    const aliases = initializedOnly ? this.#backends.keys() : Object.keys(this.#settings);
+    return [...aliases].map((alias) => this.backend(alias));
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.all(this.all({ initializedOnly: true }).map((backend) => backend.close()));
+  }
+
+  #make(alias: string): BaseCache {
+    const settings = Object.hasOwn(this.#settings, alias) ? this.#settings[alias] : undefined;
+    if (settings === undefined) {
+      const known = Object.keys(this.#settings).map((name) => `"${name}"`);
+      throw new InvalidCacheBackendError(
+        `Cache alias "${alias}" is not configured. Known aliases: ${known.join(', ')}. Add it to configureCaches().`,
+        alias,
+      );
+    }
+    const { backend = 'locmem', location = '', ...params } = settings;
+    const CacheBackend = typeof backend === 'string' ? loadBackend(backend, alias) : backend;
+    try {
+      return new CacheBackend(location as never, params);
+    } catch (error) {
+      throw new InvalidCacheBackendError(
+        `Cache alias "${alias}" has settings that make no sense. ${(error as Error).message}`,
+        alias,
+        { cause: error },
+      );
+    }
+  }
+}
+
+function loadBackend(path: string, alias: string): CacheClass {
+  const builtIn = BUILT_IN.get(path);
+  if (builtIn !== undefined) return builtIn;
+  let loaded: unknown;
+  try {
+    loaded = importByPath(path);
+    if (typeof loaded !== 'function') throw new TypeError('It exports no class.');
+  } catch (error) {
+    const names = [...BUILT_IN.keys()].join(', ');
+    throw new InvalidCacheBackendError(
+      `Cache alias "${alias}": the backend "${path}" cannot be loaded. ${(error as Error).message} It must be one of ${names}, a class, or the path of a module.`,
+      alias,
+      { cause: error },
+    );
+  }
+  return loaded as CacheClass;
+}
+
+function asCaches<S>(registry: Registry): Caches<S> {
+  const methods: CachesMethods = {
+    all: (options) => registry.all(options),
+    closeAll: () => registry.closeAll(),
+  };
+  return new Proxy(Object.freeze(methods), {
+    get(_target, name) {
+      if (name === 'all' || name === 'closeAll') return methods[name];
+      if (typeof name === 'symbol' || RESERVED.has(name)) return undefined;
+      return registry.backend(name);
+    },
+  }) as Caches<S>;
+}
+
+const registry = new Registry();
+
+/**
+ * The caches of the process, by alias. Without configuration there is one, `default`, on local
+ * memory. For aliases the compiler knows, keep what {@link configureCaches} returns.
+ *
+ * @see Django's `caches`
+ */
+export const caches: Caches = asCaches(registry);
+
+/**
+ * Sets the caches of the process; those of an earlier call are forgotten, not closed.
+ *
+ * @returns `caches`, typed by these aliases and their backends.
+ * @throws {@link InvalidCacheBackendError} If the alias `default` is missing, or a name reserved.
+ *   A backend that cannot be loaded throws when its alias is first used.
+ * @see Django's `CACHES`
+ * @example
+ * const caches = configureCaches({
+ *   default: { timeout: 300, options: { maxEntries: 10_000 } },
+ *   pages: { backend: 'file', location: '/var/cache/site' },
+ * });
+ * await caches.pages.set('key', 'value');
+ */
+export function configureCaches<const S extends Readonly<Record<string, CacheSettings>>>(
+  settings: S,
+): Caches<S> {
+  registry.configure(settings);
+  return caches as Caches<S>;
+}
+
+/** A set of caches apart from that of the process; see {@link configureCaches}. */
+export function createCaches<const S extends Readonly<Record<string, CacheSettings>>>(
+  settings: S,
+): Caches<S> {
+  return asCaches(new Registry(settings));
+}
+
+/**
+ * The backend of the alias `default`, whichever it is at the time: stays right when
+ * {@link configureCaches} is called later.
+ *
+ * @see Django's `cache`
+ */
+export const cache: BaseCache = new Proxy({} as BaseCache, {
+  get(_target, name) {
+    const backend = registry.backend('default');
+    const value = Reflect.get(backend, name, backend);
+    return typeof value === 'function' ? value.bind(backend) : value;
+  },
+  set: (_target, name, value) => Reflect.set(registry.backend('default'), name, value),
+  has: (_target, name) => Reflect.has(registry.backend('default'), name),
+  getPrototypeOf: () => Reflect.getPrototypeOf(registry.backend('default')),
+});

@@ -1,0 +1,73 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+
+/** A request as Express, Connect, `node:http` and the compatibility API of `node:http2` have it. */
+export type Request = IncomingMessage | Http2ServerRequest;
+
+/** The response that belongs to a {@link Request}. */
+export type Response = ServerResponse | Http2ServerResponse;
+
+/** Hands over to the next middleware, or reports an error. */
+export type Next = (error?: unknown) => void;
+
+/** What runs for a request: middleware, or a handler that answers. */
+export type Handler = (req: Request, res: Response, next: Next) => unknown;
+
+/** A handler written for a narrower request, such as Express's. */
+export type View = {
+  // Declared as a method, whose parameters TypeScript compares both ways.
+  method(req: IncomingMessage, res: ServerResponse, next: Next): unknown;
+}['method'];
+
+/**
+ * Middleware that is a decorator too: `app.get('/a', helper, view)` and
+ * `app.get('/a', helper(view))` mean the same.
+ */
+export interface Middleware {
+  (req: Request, res: Response, next: Next): void | Promise<void>;
+  <V extends View>(view: V): V;
+}
+
+/**
+ * Makes `run` usable before a handler and around one.
+ *
+ * @param name - The public name, shown in traces and errors.
+ * @param run - Must call `next` before its promise, if it returns one, is fulfilled.
+ */
+export function asMiddleware(
+  name: string,
+  run: (req: Request, res: Response, next: Next) => void | Promise<void>,
+): Middleware {
+  function middleware(first: unknown, res?: unknown, next?: unknown): unknown {
+    if (typeof first === 'function' && res === undefined) return decorate(first as Handler);
+    checkCall(name, first, res);
+    return run(first as Request, res as Response, next as Next);
+  }
+
+  function decorate(view: Handler): Handler {
+    function decorated(this: unknown, req: Request, res: Response, next: Next): unknown {
+      checkCall(name, req, res);
+      let result: unknown;
+      const done = run(req, res, (error) => {
+        result = error === undefined ? view.call(this, req, res, next) : next(error);
+      });
+      return done === undefined ? result : done.then(() => result);
+    }
+    return rename(decorated, `${name}(${view.name || 'anonymous'})`);
+  }
+
+  return rename(middleware, name) as Middleware;
+}
+
+function checkCall(name: string, req: unknown, res: unknown): void {
+  const isRequest = typeof (req as Request | undefined)?.headers === 'object';
+  const isResponse = typeof (res as Response | undefined)?.setHeader === 'function';
+  if (isRequest && isResponse) return;
+  throw new TypeError(
+    `${name} was called without a request and a response. Mount what ${name}() returns, or call that with a handler: ${name}()(handler).`,
+  );
+}
+
+function rename<F extends Function>(fn: F, name: string): F {
+  return Object.defineProperty(fn, 'name', { value: name });
+}

@@ -1,0 +1,37 @@
+export { DummyCache } from './backends/dummy';
+export { FileBasedCache, type FileBasedOptions } from './backends/file-based';
+export { LocMemCache, type LocMemOptions } from './backends/loc-mem';
+export {
+  BaseCache,
+  type CacheParams,
+  type CommonCacheSettings,
+  type CullingOptions,
+  type Entries,
+  type VersionOption,
+} from './cache/base-cache';
+export type { KeyFunction, Version } from './cache/keys';
+export type { Serializer } from './cache/serializers';
+export type { Timeout } from './cache/timeouts';
+export { type SerializerOption, ValueCodec } from './cache/value-codec';
+export {
+  type CacheClass,
+  type CacheSettings,
+  type Caches,
+  type CachesMethods,
+  type CustomSettings,
+  cache,
+  caches,
+  configureCaches,
+  createCaches,
+  type DummySettings,
+  type FileSettings,
+  type LocMemSettings,
+} from './caches';
+export {
+  CacheKeyNotFoundError,
+  CacheKeyWarning,
+  CacheMethodNotImplementedError,
+  CacheValueError,
+  InvalidCacheBackendError,
+  InvalidCacheKeyError,
+} from './errors';
