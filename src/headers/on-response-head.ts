@@ -28,10 +28,16 @@ export function onResponseHead(response: Response, listener: () => void): void {
   res.writeHead = function onHead(this: ServerResponse, ...args: HeadArguments) {
     // A second writeHead() is the handler's mistake, and Node's to report.
     if (isFired || res.headersSent) return writeHead.apply(this, args as never);
-    isFired = true;
     takeHead(res, args);
-    listener();
-    return writeHead.call(this, res.statusCode);
+    isFired = true;
+    try {
+      listener();
+      return writeHead.call(this, res.statusCode);
+    } catch (error) {
+      // No head was sent, and the error page that follows will have one of its own.
+      isFired = res.headersSent;
+      throw error;
+    }
   } as ServerResponse['writeHead'];
 }
 
