@@ -35,3 +35,13 @@ export {
   InvalidCacheBackendError,
   InvalidCacheKeyError,
 } from './errors';
+export { type CachePageOptions, cachePage } from './page-cache/cache-page';
+export { fetchFromCache } from './page-cache/fetch-from-cache';
+export { getCacheKey, learnCacheKey, type PageKeyOptions } from './page-cache/learn-cache-key';
+export {
+  configurePageCache,
+  type PageCacheFailure,
+  type PageCacheOptions,
+} from './page-cache/page-settings';
+export { patchResponseHeaders } from './page-cache/patch-response-headers';
+export { updateCache } from './page-cache/update-cache';

@@ -20,14 +20,20 @@ type HeadHeaders =
  * Listeners run last registered first, so that the outermost middleware sees what all others did;
  * Django's response phase. Those that other packages install the same way (compression, sessions)
  * keep their place in that order.
+ *
+ * @param isWanted - Asked first; if it says no, the head is sent as it was given.
  */
-export function onResponseHead(response: Response, listener: () => void): void {
+export function onResponseHead(
+  response: Response,
+  listener: () => void,
+  isWanted: () => boolean = always,
+): void {
   const res = response as ServerResponse;
   const { writeHead } = res;
   let isFired = false;
   res.writeHead = function onHead(this: ServerResponse, ...args: HeadArguments) {
     // A second writeHead() is the handler's mistake, and Node's to report.
-    if (isFired || res.headersSent) return writeHead.apply(this, args as never);
+    if (isFired || res.headersSent || !isWanted()) return writeHead.apply(this, args as never);
     takeHead(res, args);
     isFired = true;
     try {
@@ -40,6 +46,8 @@ export function onResponseHead(response: Response, listener: () => void): void {
     }
   } as ServerResponse['writeHead'];
 }
+
+const always = () => true;
 
 /** Puts status and headers given to `writeHead` on the response, overriding what was set before. */
 function takeHead(res: ServerResponse, args: HeadArguments): void {

@@ -1,0 +1,41 @@
+import type { BaseCache } from '../cache/base-cache';
+import { checkTimeout } from '../cache/timeouts';
+import { asMiddleware, type Middleware } from '../headers/middleware';
+import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
+import { PageTransaction } from './transaction';
+
+/** Options of `cachePage`. Those of {@link PageCacheOptions} beside these are the configured ones. */
+export interface CachePageOptions
+  extends Pick<
+    PageCacheOptions,
+    'maxBytes' | 'storeCookies' | 'hosts' | 'language' | 'timeZone' | 'onError'
+  > {
+  /** Where the page is kept: an alias, looked up at each use, or a backend. @defaultValue 'default' */
+  readonly cache?: string | BaseCache | null;
+  /** Set before the page's key, after the prefix of the alias itself. @defaultValue '' */
+  readonly keyPrefix?: string | null;
+}
+
+/**
+ * Caches what one route answers. Works before a handler and around one:
+ * `app.get('/a', cachePage(60), view)` or `app.get('/a', cachePage(60)(view))`.
+ *
+ * @param seconds - How long the page lives, whatever its headers say; they are sent with this
+ *   `max-age` or the handler's, if that is smaller. `0` or less: nothing is stored, and browsers
+ *   are told so. `null`: the response's own `s-maxage` or `max-age`, else the configured seconds.
+ * @throws TypeError when made, if an argument makes no sense.
+ * @see Django's `cache_page`
+ * @example
+ * app.get('/report/:id', cachePage(60 * 15), showReport);
+ */
+export function cachePage(seconds: number | null, options: CachePageOptions = {}): Middleware {
+  checkTimeout(seconds, 'cachePage()');
+  checkPageOptions('cachePage', options);
+  // Alias and prefix are the defaults, not those configured for the site, as in Django.
+  const { cache = null, keyPrefix = null } = options;
+  const currentSettings = settingsFor({ ...options, cache, keyPrefix });
+  return asMiddleware('cachePage', (req, res, next) => {
+    if (req.method !== 'GET' && req.method !== 'HEAD') return next();
+    return new PageTransaction(req, res, currentSettings(), seconds).lookUp(next);
+  });
+}

@@ -1,0 +1,114 @@
+import { crc32 } from 'node:zlib';
+import type { ResponseParts } from './stored-response';
+
+/** What a frame holds; see `PageRecord`. */
+export interface FrameParts {
+  readonly url: string;
+  readonly variant: string;
+  readonly vary: readonly string[];
+  readonly response: ResponseParts | undefined;
+  readonly expiresAt: number;
+}
+
+/**
+ * The bytes of a page record, one frame:
+ *
+ * | offset | bytes | what |
+ * |--|--|--|
+ * | 0 | 4 | magic `CWPG` |
+ * | 4 | 1 | version of this layout |
+ * | 5 | 1 | 1 if the record holds a response |
+ * | 6 | 2 | status |
+ * | 8 | 8 | when it was stored, epoch ms, as a double |
+ * | 16 | 8 | when the response becomes stale |
+ * | 24 | 8 | when the record expires |
+ * | 32 | 4 | length of the text |
+ * | 36 | 4 | length of the body |
+ * | 40 | 4 | CRC-32 of text and body |
+ * | 44 | | text: URL, variant, vary list, reason, then names and values, one a line, UTF-8 |
+ * | | | body |
+ */
+const HEAD_LENGTH = 44;
+const MAGIC = 0x43575047;
+const VERSION = 1;
+
+/** Lines of the text that stand before the header fields. */
+const FIXED_LINES = 4;
+
+export function encodeFrame({ url, variant, vary, response, expiresAt }: FrameParts): Buffer {
+  const lines = [url, variant, vary.join(','), response?.reason ?? ''];
+  if (response !== undefined) {
+    const { fields } = response;
+    for (let i = 0; i < fields.length; i += 2) {
+      const name = fields[i] as string;
+      const value = fields[i + 1]!;
+      if (typeof value === 'string') lines.push(name, value);
+      else for (const item of value) lines.push(name, item);
+    }
+  }
+  const text = Buffer.from(lines.join('\n'));
+  const body = response?.body ?? Buffer.alloc(0);
+  const frame = Buffer.allocUnsafeSlow(HEAD_LENGTH + text.length + body.length);
+  frame.writeUInt32BE(MAGIC, 0);
+  frame.writeUInt8(VERSION, 4);
+  frame.writeUInt8(response === undefined ? 0 : 1, 5);
+  frame.writeUInt16BE(response?.status ?? 0, 6);
+  frame.writeDoubleBE(response?.storedAt ?? 0, 8);
+  frame.writeDoubleBE(response?.staleAt ?? 0, 16);
+  frame.writeDoubleBE(expiresAt, 24);
+  frame.writeUInt32BE(text.length, 32);
+  frame.writeUInt32BE(body.length, 36);
+  frame.set(text, HEAD_LENGTH);
+  frame.set(body, HEAD_LENGTH + text.length);
+  frame.writeUInt32BE(crc32(frame.subarray(HEAD_LENGTH)), 40);
+  return frame;
+}
+
+/**
+ * What a frame holds, the body a view of `bytes`. `undefined` if the bytes are anything else
+ * than a whole frame of this version: foreign, truncated, damaged.
+ */
+export function decodeFrame(bytes: Uint8Array): FrameParts | undefined {
+  const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (frame.length < HEAD_LENGTH || frame.readUInt32BE(0) !== MAGIC) return undefined;
+  if (frame.readUInt8(4) !== VERSION) return undefined;
+  const bodyStart = HEAD_LENGTH + frame.readUInt32BE(32);
+  if (bodyStart + frame.readUInt32BE(36) !== frame.length) return undefined;
+  if (crc32(frame.subarray(HEAD_LENGTH)) !== frame.readUInt32BE(40)) return undefined;
+  const lines = frame.toString('utf8', HEAD_LENGTH, bodyStart).split('\n');
+  const [url = '', variant = '', vary = '', reason = ''] = lines;
+  const hasResponse = frame.readUInt8(5) === 1;
+  return {
+    url,
+    variant,
+    vary: vary === '' ? [] : vary.split(','),
+    expiresAt: frame.readDoubleBE(24),
+    response: hasResponse
+      ? {
+          status: frame.readUInt16BE(6),
+          reason,
+          fields: fieldsOf(lines),
+          body: frame.subarray(bodyStart),
+          storedAt: frame.readDoubleBE(8),
+          staleAt: frame.readDoubleBE(16),
+        }
+      : undefined,
+  };
+}
+
+function fieldsOf(lines: readonly string[]): (string | string[])[] {
+  const fields: (string | string[])[] = [];
+  for (let i = FIXED_LINES; i + 1 < lines.length; i += 2) {
+    const name = lines[i]!;
+    const value = lines[i + 1]!;
+    // Values of one field were written one after the other.
+    if (fields.length > 0 && fields.at(-2) === name) {
+      const earlier = fields.at(-1)!;
+      if (typeof earlier === 'string') fields[fields.length - 1] = [earlier, value];
+      else earlier.push(value);
+    } else {
+      fields.push(name, value);
+    }
+  }
+  return fields;
+}

@@ -1,0 +1,58 @@
+import type { Request, Response } from '../headers/middleware';
+import type { HeaderValue } from '../http/header-value';
+import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
+import { findVary, keepVaryList } from './page-store';
+import { absoluteUrl, type PageKey, pageKeyFor, variantKey, variantOf } from './request-key';
+import { varyingNames } from './varying-names';
+
+/** Which page cache a key belongs to. What is omitted is as `configurePageCache` has set it. */
+export type PageKeyOptions = Pick<
+  PageCacheOptions,
+  'cache' | 'keyPrefix' | 'seconds' | 'language' | 'timeZone'
+>;
+
+/**
+ * Learns which request headers the response to this URL varies on, and returns the page's key. The
+ * list lives for `seconds`; once it is gone, the next response is learnt from anew.
+ *
+ * @throws TypeError if the request has no host from which its absolute URL can be made.
+ * @see Django's `learn_cache_key`
+ */
+export async function learnCacheKey(
+  req: Request,
+  res: Response,
+  options: PageKeyOptions = {},
+): Promise<string> {
+  checkPageOptions('learnCacheKey', options);
+  const settings = settingsFor(options)();
+  const key = pageKeyOf(req, req.method === 'HEAD' ? 'HEAD' : 'GET', options);
+  const vary = varyingNames(res.getHeader('vary') as HeaderValue, settings);
+  await keepVaryList(settings, key, vary, Date.now() + (settings.seconds ?? 0) * 1000);
+  return variantKey(key, variantOf(vary, req.headers));
+}
+
+/**
+ * The key of the page for this request, as it is kept in the cache; `null` if nothing was learnt of
+ * the URL yet, or the knowledge has expired. `cache.delete(key)` removes the page.
+ *
+ * @param options - `method`: `'HEAD'` for the entry that only answers HEAD. @defaultValue 'GET'
+ * @throws TypeError if the request has no host from which its absolute URL can be made.
+ * @see Django's `get_cache_key`
+ */
+export async function getCacheKey(
+  req: Request,
+  { method = 'GET', ...options }: PageKeyOptions & { readonly method?: 'GET' | 'HEAD' } = {},
+): Promise<string | null> {
+  checkPageOptions('getCacheKey', options);
+  const key = pageKeyOf(req, method, options);
+  const vary = await findVary(settingsFor(options)(), key);
+  return vary === undefined ? null : variantKey(key, variantOf(vary, req.headers));
+}
+
+function pageKeyOf(req: Request, method: 'GET' | 'HEAD', options: PageKeyOptions): PageKey {
+  const url = absoluteUrl(req);
+  if (url === undefined) {
+    throw new TypeError('The request has no Host, or not one that makes an absolute URL.');
+  }
+  return pageKeyFor(req, url, method, settingsFor(options)());
+}

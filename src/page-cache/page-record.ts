@@ -1,0 +1,46 @@
+import type { FrozenValue } from '../cache/frozen-value';
+import { decodeFrame, encodeFrame, type FrameParts } from './frame';
+import { StoredResponse } from './stored-response';
+
+/**
+ * What the cache holds under a page's key: the headers the page varies on, and the response for
+ * this key, if there is one. The record without varying headers answers a page that varies on
+ * nothing in one look-up; for a page that varies it leads on to the variants.
+ */
+export class PageRecord implements FrozenValue, FrameParts {
+  /** Memory it takes in local memory, roughly. */
+  readonly byteLength: number;
+  #bytes: Buffer | undefined;
+
+  constructor(
+    /** Absolute URL it was stored for. */
+    readonly url: string,
+    /** Varying headers it was stored for, see `variantOf`. */
+    readonly variant: string,
+    /** Names of the headers the page varies on: lower case, sorted. */
+    readonly vary: readonly string[],
+    readonly response: StoredResponse | undefined,
+    /** When the record as a whole is of no more use, epoch milliseconds. */
+    readonly expiresAt: number,
+  ) {
+    let length = 200 + 2 * (url.length + variant.length);
+    if (response !== undefined) {
+      length += response.body.length;
+      for (const part of response.fields) length += 16 + 2 * part.length;
+    }
+    this.byteLength = length;
+  }
+
+  /** The record whose bytes these are; `undefined` if they are anything but one whole frame. */
+  static from(bytes: Uint8Array): PageRecord | undefined {
+    const parts = decodeFrame(bytes);
+    if (parts === undefined) return undefined;
+    const { url, variant, vary, response, expiresAt } = parts;
+    return new PageRecord(url, variant, vary, response && new StoredResponse(response), expiresAt);
+  }
+
+  toBytes(): Buffer {
+    this.#bytes ??= encodeFrame(this);
+    return this.#bytes;
+  }
+}

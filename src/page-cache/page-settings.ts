@@ -1,0 +1,198 @@
+import type { BaseCache } from '../cache/base-cache';
+import { checkTimeout } from '../cache/timeouts';
+import { caches } from '../caches';
+import type { Request } from '../headers/middleware';
+
+/** What the page cache tells of a failure it hid from the visitor. */
+export interface PageCacheFailure {
+  /** What was tried: `read` or `write` an entry. */
+  readonly operation: 'read' | 'write';
+  /** The page's key, without the alias's prefix and version. */
+  readonly key: string;
+}
+
+/** Options of `updateCache`, `fetchFromCache`, `configurePageCache`. */
+export interface PageCacheOptions {
+  /**
+   * Where pages are kept: an alias, looked up at each use, or a backend. `null`: `'default'`.
+   *
+   * @defaultValue `'default'`
+   * @see Django's `CACHE_MIDDLEWARE_ALIAS`
+   */
+  readonly cache?: string | BaseCache | null;
+
+  /**
+   * Seconds a page lives if its own headers do not say. `null`: only pages that say are stored;
+   * `0` or less: none is.
+   *
+   * @defaultValue 600
+   * @see Django's `CACHE_MIDDLEWARE_SECONDS`
+   */
+  readonly seconds?: number | null;
+
+  /**
+   * Set before the key of every page, to keep sites apart that share a cache. `null`: `''`.
+   *
+   * @defaultValue `''`
+   * @see Django's `CACHE_MIDDLEWARE_KEY_PREFIX`
+   */
+  readonly keyPrefix?: string | null;
+
+  /**
+   * Largest body that is stored, in bytes. A larger one, or one that turns out larger while it is
+   * sent, reaches the visitor all the same.
+   *
+   * @defaultValue 1 048 576 (1 MiB)
+   */
+  readonly maxBytes?: number;
+
+  /**
+   * Stores responses that set cookies, and replays the cookies to everyone; those that vary on
+   * `Cookie` are left out even then. Only for cookies that are the same for all visitors.
+   *
+   * @defaultValue false
+   */
+  readonly storeCookies?: boolean;
+
+  /**
+   * `Host` values whose pages are cached, port included if there is one. Requests for others pass
+   * by, so that invented hosts cannot fill the cache.
+   *
+   * @defaultValue every host
+   */
+  readonly hosts?: readonly string[];
+
+  /**
+   * Language in which this request is answered. It becomes part of the key, in place of the
+   * `Accept-Language` header where a page varies on that.
+   *
+   * @see Django's `USE_I18N`
+   */
+  readonly language?: (req: Request) => string;
+
+  /** Time zone in which this request is answered, which becomes part of the key. */
+  readonly timeZone?: (req: Request) => string;
+
+  /**
+   * Told of every failure of the cache, each of which counted as a miss.
+   *
+   * @defaultValue a process warning, `CACHEWRIGHT_PAGE_CACHE`, when a backend begins to fail
+   */
+  readonly onError?: (error: unknown, failure: PageCacheFailure) => void;
+}
+
+/** {@link PageCacheOptions} with nothing left open. */
+export interface PageSettings {
+  readonly cache: string | BaseCache;
+  readonly seconds: number | null;
+  readonly keyPrefix: string;
+  readonly maxBytes: number;
+  readonly storeCookies: boolean;
+  readonly hosts: ReadonlySet<string> | undefined;
+  readonly language: ((req: Request) => string) | undefined;
+  readonly timeZone: ((req: Request) => string) | undefined;
+  readonly onError: (error: unknown, failure: PageCacheFailure) => void;
+}
+
+const DEFAULTS: PageSettings = {
+  cache: 'default',
+  seconds: 600,
+  keyPrefix: '',
+  maxBytes: 1024 * 1024,
+  storeCookies: false,
+  hosts: undefined,
+  language: undefined,
+  timeZone: undefined,
+  onError: warnOfFailure,
+};
+
+let configured = DEFAULTS;
+
+/**
+ * Sets what middleware and helpers use where they are given no option of their own. Options left
+ * out have their defaults again. Takes effect at once, for middleware already mounted too.
+ *
+ * @throws TypeError if an option makes no sense.
+ * @see Django's `CACHE_MIDDLEWARE_*` settings
+ */
+export function configurePageCache(options: PageCacheOptions): void {
+  checkPageOptions('configurePageCache', options);
+  configured = merge(DEFAULTS, options);
+}
+
+/** Checks options when middleware is made. @throws TypeError naming the option */
+export function checkPageOptions(maker: string, options: PageCacheOptions): void {
+  const { seconds, maxBytes, keyPrefix, cache, hosts } = options;
+  if (seconds !== undefined) checkTimeout(seconds, `${maker}({ seconds })`);
+  if (maxBytes !== undefined && !(maxBytes > 0)) {
+    throw new TypeError(`${maker}({ maxBytes }) got ${maxBytes}. Give bytes above 0.`);
+  }
+  if (keyPrefix !== undefined && keyPrefix !== null && typeof keyPrefix !== 'string') {
+    throw new TypeError(`${maker}({ keyPrefix }) got ${String(keyPrefix)}. Give a string.`);
+  }
+  const isBackend = typeof (cache as BaseCache | null | undefined)?.get === 'function';
+  if (cache !== undefined && cache !== null && typeof cache !== 'string' && !isBackend) {
+    throw new TypeError(`${maker}({ cache }) got ${String(cache)}. Give an alias or a backend.`);
+  }
+  if (hosts !== undefined && !Array.isArray(hosts)) {
+    throw new TypeError(`${maker}({ hosts }) got ${String(hosts)}. Give an array of Host values.`);
+  }
+  for (const name of ['language', 'timeZone', 'onError'] as const) {
+    if (options[name] !== undefined && typeof options[name] !== 'function') {
+      throw new TypeError(`${maker}({ ${name} }) got ${String(options[name])}. Give a function.`);
+    }
+  }
+}
+
+/**
+ * The settings that these options come to at each call. They are worked out anew only when
+ * `configurePageCache` was called in between.
+ */
+export function settingsFor(options: PageCacheOptions): () => PageSettings {
+  let base = configured;
+  let settings = merge(base, options);
+  return () => {
+    if (base !== configured) {
+      base = configured;
+      settings = merge(base, options);
+    }
+    return settings;
+  };
+}
+
+/** The backend that keeps these pages. @throws InvalidCacheBackendError if the alias is unknown */
+export function backendOf({ cache }: PageSettings): BaseCache {
+  return typeof cache === 'string' ? (caches[cache] as BaseCache) : cache;
+}
+
+function merge(base: PageSettings, options: PageCacheOptions): PageSettings {
+  return {
+    cache: options.cache === null ? 'default' : (options.cache ?? base.cache),
+    seconds: options.seconds === undefined ? base.seconds : options.seconds,
+    keyPrefix: options.keyPrefix === null ? '' : (options.keyPrefix ?? base.keyPrefix),
+    maxBytes: options.maxBytes ?? base.maxBytes,
+    storeCookies: options.storeCookies ?? base.storeCookies,
+    hosts: options.hosts === undefined ? base.hosts : new Set(options.hosts),
+    language: options.language ?? base.language,
+    timeZone: options.timeZone ?? base.timeZone,
+    onError: options.onError ?? base.onError,
+  };
+}
+
+/** Failures of the same kind are told once a minute, as a dead cache fails on every request. */
+const WARNING_INTERVAL_MS = 60_000;
+
+const warnedAt = new Map<string, number>();
+
+function warnOfFailure(error: unknown, { operation }: PageCacheFailure): void {
+  const now = Date.now();
+  if (Math.abs(now - (warnedAt.get(operation) ?? Number.NEGATIVE_INFINITY)) < WARNING_INTERVAL_MS) {
+    return;
+  }
+  warnedAt.set(operation, now);
+  const message = error instanceof Error ? error.message : String(error);
+  process.emitWarning(
+    `The page cache could not ${operation} an entry, and does without it: ${message}`,
+    { type: 'PageCacheWarning', code: 'CACHEWRIGHT_PAGE_CACHE' },
+  );
+}

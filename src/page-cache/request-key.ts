@@ -1,0 +1,156 @@
+import { hash } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import type { TLSSocket } from 'node:tls';
+import type { Request } from '../headers/middleware';
+import type { PageSettings } from './page-settings';
+
+/** Digest that stands for "none of the varying headers was sent", as in Django. */
+const NO_HEADERS = hash('md5', '');
+
+/** What identifies the page a request asks for, apart from the headers it varies on. */
+export interface PageKey {
+  /** Absolute URL, echoed in the entry and compared on reading: digests can collide. */
+  readonly url: string;
+  /**
+   * Key of the page that varies on nothing, which is also where a page that varies keeps the list
+   * of its headers.
+   */
+  readonly base: string;
+  /** Language and time zone, as they end the key. */
+  readonly suffix: string;
+}
+
+/** Express's request, as far as it is used. */
+interface ExpressRequest {
+  readonly app?: { get?: (name: 'trust proxy fn') => unknown };
+  readonly originalUrl?: string;
+}
+
+/**
+ * The absolute URL of a request, host and scheme as Express derives them under `trust proxy`; the
+ * query as it was sent, without a fragment or a bare trailing `?`. `undefined` if the request
+ * names no host, or not in a form from which a URL can be made unambiguously.
+ *
+ * @see Django's `HttpRequest.build_absolute_uri`
+ */
+export function absoluteUrl(req: Request): string | undefined {
+  const target = (req as ExpressRequest).originalUrl ?? req.url ?? '';
+  const { scheme, host } = originOf(req);
+  if (host === undefined || !isUnambiguous(target, host, scheme)) return undefined;
+  const fragment = target.indexOf('#');
+  let path = fragment === -1 ? target : target.slice(0, fragment);
+  if (path.endsWith('?') && path.indexOf('?') === path.length - 1) path = path.slice(0, -1);
+  return `${scheme}://${host}${path}`;
+}
+
+/** The page key of `method` and `url` under these settings. */
+export function pageKeyFor(
+  req: Request,
+  url: string,
+  method: 'GET' | 'HEAD',
+  settings: PageSettings,
+): PageKey {
+  const suffix = suffixOf(req, settings);
+  const stem = stemOf(url, method, settings.keyPrefix);
+  return { url, base: `${stem}${NO_HEADERS}${suffix}`, suffix };
+}
+
+/** Key of the variant of a page for the headers that `variant` tells, see {@link variantOf}. */
+export function variantKey({ base, suffix }: PageKey, variant: string): string {
+  if (variant === '') return base;
+  const stem = base.slice(0, base.length - suffix.length - NO_HEADERS.length);
+  return `${stem}${hash('md5', variant)}${suffix}`;
+}
+
+/**
+ * The varying headers that were sent, names and values. Every element carries its length, so that
+ * no two requests come to the same text; absent and empty differ; `''` if none was sent.
+ */
+export function variantOf(names: readonly string[], headers: IncomingHttpHeaders): string {
+  let variant = '';
+  for (const name of names) {
+    const value = headers[name];
+    if (value === undefined) continue;
+    const text = Array.isArray(value) ? value.join(', ') : value;
+    variant += `${name.length}:${name}${text.length}:${text}`;
+  }
+  return variant;
+}
+
+function stemOf(url: string, method: string, keyPrefix: string): string {
+  return `views.decorators.cache.cache_page.${keyPrefix}.${method}.${hash('md5', url)}.`;
+}
+
+function suffixOf(req: Request, { language, timeZone }: PageSettings): string {
+  let suffix = '';
+  if (language !== undefined) suffix += `.${escapeDots(language(req))}`;
+  if (timeZone !== undefined) suffix += `.${escapeDots(timeZone(req))}`;
+  return suffix;
+}
+
+/** Keeps an element of the key from looking like two, and fit for Memcached. */
+function escapeDots(element: string): string {
+  return element.replace(/[^\w/+-]/g, (char) => `%${char.charCodeAt(0).toString(16)}%`);
+}
+
+function originOf(req: Request): { scheme: string; host: string | undefined } {
+  const { headers } = req;
+  const socket = req.socket as TLSSocket;
+  const isEncrypted = socket?.encrypted === true;
+  let scheme = isEncrypted ? 'https' : 'http';
+  let host = (headers[':authority'] as string | undefined) ?? headers.host;
+  const forwardedHost = headers['x-forwarded-host'];
+  const forwardedProto = headers['x-forwarded-proto'];
+  if ((forwardedHost !== undefined || forwardedProto !== undefined) && trustsProxy(req)) {
+    host = firstOf(forwardedHost) ?? host;
+    scheme = firstOf(forwardedProto) ?? scheme;
+  }
+  return { scheme, host: host === '' ? undefined : host };
+}
+
+/** Whether the peer may speak for the client, by the setting `trust proxy` of an Express app. */
+function trustsProxy(req: Request): boolean {
+  const trust = (req as ExpressRequest).app?.get?.('trust proxy fn');
+  return typeof trust === 'function' && trust(req.socket.remoteAddress, 0) === true;
+}
+
+function firstOf(value: string | string[] | undefined): string | undefined {
+  const first = String(value ?? '')
+    .split(',', 1)[0]!
+    .trim();
+  return first === '' ? undefined : first;
+}
+
+/** Whether scheme, host and target can be told apart again once joined. */
+function isUnambiguous(target: string, host: string, scheme: string): boolean {
+  // Absolute-form and asterisk-form targets begin otherwise.
+  if (!target.startsWith('/')) return false;
+  return /^[\w.:[\]%-]+$/.test(host) && /^[a-zA-Z][a-zA-Z\d+.-]*$/.test(scheme);
+}
+
+/**
+ * Whether the request may be answered from the cache: GET or HEAD, without a body, for a host the
+ * site serves, with a target that no client sends by accident.
+ */
+export function mayUseCache(req: Request, { hosts }: PageSettings): boolean {
+  const { method, headers } = req;
+  if (method !== 'GET' && method !== 'HEAD') return false;
+  if (hasBody(req)) return false;
+  if (hosts !== undefined) {
+    const { host } = originOf(req);
+    if (host === undefined || !hosts.has(host)) return false;
+  }
+  // A fragment is never sent, but a raw target may hold one, and the handler may reflect it.
+  const target = (req as ExpressRequest).originalUrl ?? req.url ?? '';
+  return /^[!"$-~]*$/.test(target) && headers.upgrade === undefined;
+}
+
+function hasBody(req: Request): boolean {
+  const { headers } = req;
+  if (headers['transfer-encoding'] !== undefined) return true;
+  const length = headers['content-length'];
+  if (length !== undefined) return length !== '0';
+  // HTTP/2 may send a body without announcing its length.
+  return req.httpVersionMajor >= 2 && !(req as Http2ServerRequest).stream.endAfterHeaders;
+}

@@ -1,0 +1,31 @@
+import { asMiddleware, type Middleware } from '../headers/middleware';
+import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
+import { PageTransaction } from './transaction';
+
+/**
+ * The outer half of the page cache, mounted **before** everything else: it stores what
+ * {@link fetchFromCache} did not find. Being outermost it sees the response last, with the final
+ * headers and bytes: what compression made of them, which `Vary` the session added.
+ *
+ * Stored are responses to GET and HEAD with status 200, unless their headers (`Cache-Control`,
+ * `Vary: *`, `Set-Cookie`) tell otherwise. They get `Expires` and `Cache-Control: max-age`, by
+ * which browsers and proxies cache them too.
+ *
+ * @param options - They hold for the `fetchFromCache()` that follows, too.
+ * @throws TypeError when made, if an option makes no sense.
+ * @see Django's `UpdateCacheMiddleware`
+ * @example
+ * app.use(updateCache({ seconds: 600 })); // first
+ * app.use(compression(), session(options));
+ * app.use(fetchFromCache()); // last, before the routes
+ */
+export function updateCache(options: PageCacheOptions = {}): Middleware {
+  checkPageOptions('updateCache', options);
+  const currentSettings = settingsFor(options);
+  return asMiddleware('updateCache', (req, res, next) => {
+    if (req.method === 'GET' || req.method === 'HEAD') {
+      new PageTransaction(req, res, currentSettings()).watchResponse();
+    }
+    next();
+  });
+}
