@@ -28,6 +28,11 @@ export interface Middleware {
   <V extends View>(view: V): V;
 }
 
+/** A {@link Middleware} without options: `neverCache` means the same as `neverCache()`. */
+export interface OptionlessMiddleware extends Middleware {
+  (): Middleware;
+}
+
 /**
  * Makes `run` usable before a handler and around one.
  *
@@ -41,7 +46,7 @@ export function asMiddleware(
   function middleware(first: unknown, res?: unknown, next?: unknown): unknown {
     if (typeof first === 'function' && res === undefined) return decorate(first as Handler);
     checkCall(name, first, res);
-    return run(first as Request, res as Response, next as Next);
+    return passOnRejection(run(first as Request, res as Response, next as Next), next as Next);
   }
 
   function decorate(view: Handler): Handler {
@@ -51,12 +56,28 @@ export function asMiddleware(
       const done = run(req, res, (error) => {
         result = error === undefined ? view.call(this, req, res, next) : next(error);
       });
-      return done === undefined ? result : done.then(() => result);
+      return passOnRejection(done, next)?.then(() => result) ?? result;
     }
     return rename(decorated, `${name}(${view.name || 'anonymous'})`);
   }
 
   return rename(middleware, name) as Middleware;
+}
+
+/** Express 4 and Connect take no notice of a promise, and an unhandled one ends the process. */
+function passOnRejection(done: void | Promise<void>, next: Next | undefined) {
+  return next === undefined ? done : done?.catch((error: unknown) => next(error));
+}
+
+/**
+ * Lets the factory of `middleware` stand for what it makes. Django's `@never_cache` has no
+ * parentheses either, and a request would hang in a factory that was mounted by mistake.
+ */
+export function withoutOptions(middleware: Middleware): OptionlessMiddleware {
+  function factory(...args: Parameters<Handler> | []): unknown {
+    return args.length === 0 ? middleware : middleware(...args);
+  }
+  return rename(factory, middleware.name) as OptionlessMiddleware;
 }
 
 function checkCall(name: string, req: unknown, res: unknown): void {
