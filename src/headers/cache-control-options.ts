@@ -1,4 +1,5 @@
 import type { Directive } from '../http/cache-control';
+import { isToken } from '../http/token';
 
 /**
  * `true`: the bare directive. `false`, `null` and `undefined`: not this directive. Anything else
@@ -49,7 +50,6 @@ const SECONDS_DIRECTIVES = new Set([
   'stale-if-error',
 ]);
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // What Node accepts in a header; a line break in it would start another one.
 const FIELD_TEXT = /^[\t\x20-\x7e\x80-\xff]*$/;
 const QUOTED_STRING = /^"(?:[^"\\]|\\.)*"$/;
@@ -64,7 +64,7 @@ export function toDirectives(options: CacheControlDirectives, caller: string): D
   const directives: Directive[] = [];
   for (const [option, value] of Object.entries(options)) {
     const name = hyphenate(option);
-    if (!TOKEN.test(name)) {
+    if (!isToken(name)) {
       throw new TypeError(
         `${caller} got the option ${JSON.stringify(option)}, which is no name of a directive. Give one such as maxAge or noStore.`,
       );
@@ -96,7 +96,7 @@ function checkValue(option: string, name: string, value: unknown, caller: string
 }
 
 function quoteIfNeeded(value: string): string {
-  if (TOKEN.test(value) || QUOTED_STRING.test(value)) return value;
+  if (isToken(value) || QUOTED_STRING.test(value)) return value;
   return `"${value.replace(/["\\]/g, '\\$&')}"`;
 }
 
