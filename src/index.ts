@@ -35,6 +35,22 @@ export {
   InvalidCacheBackendError,
   InvalidCacheKeyError,
 } from './errors';
+export { cacheControl } from './headers/cache-control';
+export type { CacheControlDirectives, DirectiveValue } from './headers/cache-control-options';
+export {
+  condition,
+  type EtagFunction,
+  etag,
+  type LastModifiedFunction,
+  lastModified,
+} from './headers/condition';
+export { conditionalGet } from './headers/conditional-get';
+export type { Middleware, OptionlessMiddleware } from './headers/middleware';
+export { neverCache } from './headers/never-cache';
+export { getMaxAge, patchCacheControl } from './headers/patch-cache-control';
+export { addNeverCacheHeaders } from './headers/patch-freshness';
+export { hasVaryHeader, patchVaryHeaders } from './headers/patch-vary';
+export { varyOnCookie, varyOnHeaders } from './headers/vary-on-headers';
 export { type CachePageOptions, cachePage } from './page-cache/cache-page';
 export { fetchFromCache } from './page-cache/fetch-from-cache';
 export { getCacheKey, learnCacheKey, type PageKeyOptions } from './page-cache/learn-cache-key';
