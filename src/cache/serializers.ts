@@ -1,5 +1,5 @@
 import { addExtension, Packr } from 'msgpackr/index-no-eval';
-import { assertStorable } from './storable';
+import { assertStorable, MapPairs } from './storable';
 
 /** Turns values into bytes and back. Reading must be pure: it may run no code of the data's. */
 export interface Serializer {
@@ -9,17 +9,13 @@ export interface Serializer {
   load(bytes: Uint8Array): unknown;
 }
 
-// Without records msgpackr would read a Map back as an object. The extension table belongs to
-// this build of msgpackr alone; an application's own `import 'msgpackr'` does not see it.
+// The extension table belongs to this build of msgpackr alone; an application's own
+// `import 'msgpackr'` does not see it.
 addExtension({
-  Class: Map,
+  Class: MapPairs,
   type: 1,
-  write: (map: Map<unknown, unknown>) => [...map].flat(1),
-  read: (flat: unknown[]) => {
-    const map = new Map<unknown, unknown>();
-    for (let i = 0; i < flat.length; i += 2) map.set(flat[i], flat[i + 1]);
-    return map;
-  },
+  write: (pairs: MapPairs) => pairs.flat,
+  read: (flat: unknown[]) => new MapPairs(flat).toMap(),
 } as Parameters<typeof addExtension>[0]);
 
 const packr = new Packr({
@@ -33,7 +29,8 @@ const packr = new Packr({
 /**
  * The default: MessagePack. Keeps `null`, booleans, numbers, strings, BigInt, Date, Map, Set,
  * RegExp, Buffer and typed arrays, arrays and plain objects; asks other objects for their
- * `toJSON()`, or takes their own enumerable properties, as `structuredClone()` does.
+ * `toJSON()`, or takes their own enumerable properties, as `structuredClone()` does. `-0` is read
+ * back as `0`.
  */
 export const msgpackSerializer: Serializer = {
   dump: (value) => packr.pack(assertStorable(value, 'msgpack')),

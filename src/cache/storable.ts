@@ -3,10 +3,21 @@ import { CacheValueError } from '../errors';
 /** Own data only; these survive MessagePack as what they are. */
 const MSGPACK_TYPES = new Set(['[object Date]', '[object RegExp]', '[object ArrayBuffer]']);
 
+/** What a Map becomes for MessagePack, whose own maps are read back as objects: keys, values. */
+export class MapPairs {
+  constructor(readonly flat: unknown[]) {}
+
+  toMap(): Map<unknown, unknown> {
+    const map = new Map<unknown, unknown>();
+    for (let i = 0; i < this.flat.length; i += 2) map.set(this.flat[i], this.flat[i + 1]);
+    return map;
+  }
+}
+
 /**
  * Returns `value` in a form a serializer keeps whole, or throws a {@link CacheValueError} that
  * tells where in the value the fault lies. Most values are returned as they are; a copy is made
- * only around objects that bring a `toJSON()` and are not of a kind that is kept as it is.
+ * only around Maps, and objects that bring a `toJSON()` and are not of a kind kept as it is.
  */
 export function assertStorable(value: unknown, format: 'msgpack' | 'json'): unknown {
   return walk(value, format, [], '');
@@ -17,7 +28,7 @@ function walk(value: unknown, format: string, ancestors: object[], path: string)
     case 'boolean':
       return value;
     case 'number':
-      if (format === 'json' && (!Number.isFinite(value) || Object.is(value, -0))) break;
+      if (format === 'json' && !Number.isFinite(value)) break;
       return value;
     case 'string':
       // A lone surrogate has no UTF-8 form and would be read back as another character.
@@ -43,17 +54,11 @@ function walkObject(value: object, format: string, ancestors: object[], path: st
     if (Array.isArray(value)) return walkArray(value, format, ancestors, path);
     if (format === 'msgpack') {
       if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return value;
-      if (value instanceof Map) {
-        for (const [key, item] of value) {
-          same(key, walk(key, format, ancestors, `${path}.keys()`), path);
-          same(item, walk(item, format, ancestors, `${path}.get(${nameOf(key)})`), path);
-        }
-        return value;
-      }
+      if (value instanceof Map) return walkMap(value, format, ancestors, path);
       if (value instanceof Set) {
-        for (const item of value)
-          same(item, walk(item, format, ancestors, `${path}.values()`), path);
-        return value;
+        const items = [...value];
+        const walked = walkArray(items, format, ancestors, `${path}.values()`);
+        return walked === items ? value : new Set(walked);
       }
       if (MSGPACK_TYPES.has(Object.prototype.toString.call(value))) return value;
     }
@@ -61,6 +66,20 @@ function walkObject(value: object, format: string, ancestors: object[], path: st
   } finally {
     ancestors.pop();
   }
+}
+
+function walkMap(
+  map: Map<unknown, unknown>,
+  format: string,
+  ancestors: object[],
+  path: string,
+): MapPairs {
+  const flat: unknown[] = [];
+  for (const [key, item] of map) {
+    flat.push(walk(key, format, ancestors, `${path}.keys()`));
+    flat.push(walk(item, format, ancestors, `${path}.get(${nameOf(key)})`));
+  }
+  return new MapPairs(flat);
 }
 
 function walkArray(
@@ -72,7 +91,7 @@ function walkArray(
   let copy: unknown[] | undefined;
   for (let i = 0; i < array.length; i++) {
     const item = walk(array[i], format, ancestors, `${path}[${i}]`);
-    if (item !== array[i] && !Object.is(item, array[i])) {
+    if (!Object.is(item, array[i])) {
       copy ??= array.slice();
       copy[i] = item;
     }
@@ -107,11 +126,6 @@ function walkRecord(value: object, format: string, ancestors: object[], path: st
     throw refusal('a property named by a symbol', format, path);
   }
   return copy ?? value;
-}
-
-/** Members of a Map or Set are not copied, so what needs a copy cannot stand there. */
-function same(original: unknown, walked: unknown, path: string): void {
-  if (!Object.is(original, walked)) throw refusal(`${nameOf(original)} in a Map or Set`, '', path);
 }
 
 function refusal(what: string, format: string, path: string): CacheValueError {

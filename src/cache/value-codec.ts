@@ -37,9 +37,10 @@ export class ValueCodec {
   }
 
   #encode(value: unknown): number | Buffer {
-    if (this.#isCustom) return toBuffer(this.#serializer.dump(value));
-    // Not -0: as an integer it would be read back as 0.
-    if (Number.isSafeInteger(value) && !Object.is(value, -0)) return value as number;
+    // Whatever a serializer makes of it, reading it back would look like a miss.
+    if (value === undefined) throw new TypeError('undefined cannot be told from a miss.');
+    if (this.#isCustom) return Buffer.from(this.#serializer.dump(value));
+    if (Number.isSafeInteger(value)) return value as number;
     if (Buffer.isBuffer(value)) return tagged(BUFFER, value);
     if (value instanceof Uint8Array) return tagged(UINT8_ARRAY, value);
     return tagged(SERIALIZED, this.#serializer.dump(value));
@@ -103,8 +104,4 @@ function tagged(tag: number, bytes: Uint8Array): Buffer {
   stored[0] = tag;
   stored.set(bytes, 1);
   return stored;
-}
-
-function toBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
