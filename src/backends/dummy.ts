@@ -7,9 +7,19 @@ import type { Timeout } from '../cache/timeouts';
  * @see Django's `DummyCache`
  */
 export class DummyCache extends BaseCache {
-  override async get(key: string, fallback?: unknown, { version }: VersionOption = {}) {
+  override get<T = unknown>(key: string): Promise<T | undefined>;
+  override get<T = unknown, D = T>(
+    key: string,
+    fallback: D,
+    options?: VersionOption,
+  ): Promise<T | D>;
+  override async get(
+    key: string,
+    fallback?: unknown,
+    { version }: VersionOption = {},
+  ): Promise<unknown> {
     this.makeAndValidateKey(key, version);
-    return fallback as never;
+    return fallback;
   }
 
   override async set(

@@ -6,14 +6,15 @@ import {
   type VersionOption,
 } from '../cache/base-cache';
 import type { FrozenValue } from '../cache/frozen-value';
-import { expiryOf, type Timeout } from '../cache/timeouts';
+import { expiryOf, isExpiredAtOnce, type Timeout } from '../cache/timeouts';
 import { type SerializerOption, ValueCodec } from '../cache/value-codec';
 
 /** Options of local memory. */
 export interface LocMemOptions extends CullingOptions {
   /**
    * Memory the entries may take together, in bytes, keys and a fixed overhead included. The least
-   * recently used give way. A value larger than this is not stored.
+   * recently used give way, a thousand of them at most in one write: a value for which that makes
+   * no room is not stored, nor is one larger than the whole.
    *
    * @defaultValue 67 108 864 (64 MiB)
    */
@@ -23,16 +24,16 @@ export interface LocMemOptions extends CullingOptions {
   readonly serializer?: SerializerOption;
 }
 
-/** Entries evicted at most in one write, so that culling a large store never stalls the process. */
-const CULL_SLICE = 1000;
+/** Entries evicted at most in one write, so that a large store never stalls the process. */
+const EVICTION_SLICE = 1000;
 
 /** What an entry takes besides its key and value: roughly, the maps and objects around it. */
 const ENTRY_OVERHEAD = 128;
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 
-/** Primitives as they are, for nobody can change them; all else encoded. */
-type Held = string | number | boolean | bigint | null | Buffer | FrozenValue;
+/** Primitives of a known size as they are, for nobody can change them; all else encoded. */
+type Held = string | number | boolean | null | Buffer | FrozenValue;
 
 interface Entry {
   readonly value: Held;
@@ -71,17 +72,20 @@ export class LocMemCache extends BaseCache {
   readonly #maxBytes: number;
   readonly #codec: ValueCodec;
   readonly #keepsPrimitives: boolean;
+  readonly #hasOwnSerializer: boolean;
   #hasWarnedOfSize = false;
 
   /** @throws TypeError if a setting makes no sense. */
   constructor(location: unknown = '', params: CacheParams = {}) {
     super(location, params);
     const { maxBytes = DEFAULT_MAX_BYTES, serializer } = (params.options ?? {}) as LocMemOptions;
-    if (!(maxBytes > 0))
-      throw new TypeError(`options.maxBytes is ${maxBytes}. Give bytes above 0.`);
+    if (typeof maxBytes !== 'number' || !(maxBytes > 0)) {
+      throw new TypeError(`options.maxBytes is ${JSON.stringify(maxBytes)}. Give bytes above 0.`);
+    }
     this.#maxBytes = maxBytes;
     this.#codec = new ValueCodec(serializer);
     this.#keepsPrimitives = serializer === undefined || serializer === 'msgpack';
+    this.#hasOwnSerializer = typeof serializer === 'object';
     const name = String(location);
     let store = stores.get(name);
     if (store === undefined) {
@@ -91,9 +95,19 @@ export class LocMemCache extends BaseCache {
     this.#store = store;
   }
 
-  override async get(key: string, fallback?: unknown, { version }: VersionOption = {}) {
+  override get<T = unknown>(key: string): Promise<T | undefined>;
+  override get<T = unknown, D = T>(
+    key: string,
+    fallback: D,
+    options?: VersionOption,
+  ): Promise<T | D>;
+  override async get(
+    key: string,
+    fallback?: unknown,
+    { version }: VersionOption = {},
+  ): Promise<unknown> {
     const entry = this.#use(this.makeAndValidateKey(key, version));
-    return (entry === undefined ? fallback : this.#thaw(entry.value)) as never;
+    return entry === undefined ? fallback : this.#thaw(entry.value);
   }
 
   override async set(
@@ -126,7 +140,8 @@ export class LocMemCache extends BaseCache {
     const seconds = this.resolveTimeout(timeout, key);
     const entry = this.#live(finalKey);
     if (entry === undefined) return false;
-    entry.expiresAt = expiryOf(seconds);
+    if (isExpiredAtOnce(seconds)) this.#store.entries.delete(finalKey);
+    else entry.expiresAt = expiryOf(seconds);
     return true;
   }
 
@@ -148,7 +163,10 @@ export class LocMemCache extends BaseCache {
     const entry = this.#use(finalKey);
     const value = entry === undefined ? undefined : this.#thaw(entry.value);
     const sum = this.addTo(key, value, delta, delta < 0 ? 'decr' : 'incr');
-    this.#put(finalKey, this.#freeze(sum, key), undefined, entry!.expiresAt);
+    const held = this.#freeze(sum, key);
+    const { expiresAt } = entry!;
+    // Not #put(): the store does not grow, so that counting must not cull.
+    this.#store.entries.set(finalKey, { value: held, expiresAt }, { size: sizeOf(finalKey, held) });
     return sum;
   }
 
@@ -184,48 +202,56 @@ export class LocMemCache extends BaseCache {
     return undefined;
   }
 
-  #put(
-    finalKey: string,
-    value: Held,
-    seconds: number | null | undefined,
-    expiresAt = expiryOf(seconds as number | null),
-  ): void {
-    const size = sizeOf(value) + 2 * finalKey.length + ENTRY_OVERHEAD;
+  #put(finalKey: string, value: Held, seconds: number | null): void {
     const store = this.#store;
+    if (isExpiredAtOnce(seconds)) {
+      store.entries.delete(finalKey);
+      return;
+    }
+    const size = sizeOf(finalKey, value);
     if (size > this.#maxBytes) {
       store.entries.delete(finalKey);
       this.#warnOfSize(finalKey, size);
       return;
     }
-    this.#cull(store);
+    let evictions = this.#cull(store);
     const { entries } = store;
-    while (entries.calculatedSize + size > this.#maxBytes && entries.size > 0) entries.pop();
-    entries.set(finalKey, { value, expiresAt }, { size });
+    // First, or the old value would take room from the new one.
+    entries.delete(finalKey);
+    while (entries.calculatedSize + size > this.#maxBytes) {
+      if (evictions++ === EVICTION_SLICE) return;
+      entries.pop();
+    }
+    entries.set(finalKey, { value, expiresAt: expiryOf(seconds) }, { size });
   }
 
-  #cull(store: Store): void {
+  /** Evicts what a cull due now, or an earlier one, still has to. Returns the number evicted. */
+  #cull(store: Store): number {
     if (store.owed === 0 && store.entries.size >= this.maxEntries) {
       if (this.cullFrequency === 0) {
         store.clear();
-        return;
+        return 0;
       }
       store.owed = Math.floor(store.entries.size / this.cullFrequency);
     }
-    const slice = Math.min(store.owed, CULL_SLICE);
+    const slice = Math.min(store.owed, EVICTION_SLICE);
     for (let i = 0; i < slice; i++) store.entries.pop();
     store.owed -= slice;
+    return slice;
   }
 
   #freeze(value: unknown, key: string): Held {
-    if (this.#keepsPrimitives && isStorablePrimitive(value)) return value;
-    return this.#codec.encode(value, key);
+    if (!this.#keepsPrimitives || !isStorablePrimitive(value))
+      return this.#codec.encode(value, key);
+    return typeof value === 'string' ? detached(value) : value;
   }
 
   /** A copy of the value that the caller may change. */
   #thaw(held: Held): unknown {
-    if (typeof held === 'number') return this.#codec.decode(held);
     if (typeof held !== 'object' || held === null) return held;
     if (!Buffer.isBuffer(held)) return Buffer.from(held.toBytes());
+    // A serializer of the user's own may return, or write to, what it is given.
+    if (this.#hasOwnSerializer) return this.#codec.decode(Buffer.from(held));
     const value = this.#codec.decode(held);
     // What a serializer made is new already; bytes alone are still the stored ones.
     if (!(value instanceof Uint8Array) || value.buffer !== held.buffer) return value;
@@ -242,20 +268,28 @@ export class LocMemCache extends BaseCache {
   }
 }
 
-function isStorablePrimitive(value: unknown): value is string | number | boolean | bigint | null {
+function isStorablePrimitive(value: unknown): value is string | number | boolean | null {
   switch (typeof value) {
     case 'string':
       return value.isWellFormed();
     case 'number':
     case 'boolean':
-    case 'bigint':
       return true;
     default:
       return value === null;
   }
 }
 
-function sizeOf(value: Held): number {
+/** The same characters in memory of their own: a part of a larger text keeps all of it alive. */
+function detached(text: string): string {
+  return ` ${text}`.slice(1);
+}
+
+function sizeOf(finalKey: string, value: Held): number {
+  return ENTRY_OVERHEAD + 2 * finalKey.length + byteLengthOf(value);
+}
+
+function byteLengthOf(value: Held): number {
   if (typeof value === 'string') return 2 * value.length;
   if (typeof value !== 'object' || value === null) return 8;
   return value.byteLength;

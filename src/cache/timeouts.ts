@@ -12,6 +12,11 @@ export function checkTimeout(timeout: unknown, what: string): number | null {
   );
 }
 
+/** Whether an entry written with this timeout could never be read: `0` or less. */
+export function isExpiredAtOnce(seconds: number | null): boolean {
+  return seconds !== null && seconds <= 0;
+}
+
 /** The instant, in epoch milliseconds, at which an entry written now expires; `Infinity`: never. */
 export function expiryOf(seconds: number | null): number {
   return seconds === null ? Number.POSITIVE_INFINITY : Date.now() + seconds * 1000;
