@@ -66,7 +66,11 @@ export interface CachesMethods {
    */
   all(options?: { readonly initializedOnly?: boolean }): BaseCache[];
 
-  /** Closes the backends that were used. Each opens again when used again. */
+  /**
+   * Closes the backends that were used. Each opens again when used again.
+   *
+   * @throws what a backend threw as it closed, once all others have been closed too.
+   */
   closeAll(): Promise<void>;
 }
 
@@ -131,7 +135,13 @@ class Registry implements CachesMethods {
   }
 
   async closeAll(): Promise<void> {
-    await Promise.all(this.all({ initializedOnly: true }).map((backend) => backend.close()));
+    const backends = this.all({ initializedOnly: true });
+    const outcomes = await Promise.allSettled(backends.map(async (backend) => backend.close()));
+    const errors = outcomes.flatMap((outcome) =>
+      outcome.status === 'rejected' ? [outcome.reason] : [],
+    );
+    if (errors.length === 1) throw errors[0];
+    if (errors.length > 1) throw new AggregateError(errors, 'Several caches could not be closed.');
   }
 
   #make(alias: string): BaseCache {

@@ -94,6 +94,11 @@ export abstract class BaseCache {
     this.keyFunction = resolveKeyFunction(keyFunction);
     this.maxEntries = toNumber(maxEntries, 'options.maxEntries');
     this.cullFrequency = toNumber(cullFrequency, 'options.cullFrequency');
+    if (this.cullFrequency < 0) {
+      throw new TypeError(
+        `options.cullFrequency is ${cullFrequency}. Give 0 to cull all, or a number above.`,
+      );
+    }
   }
 
   /**
