@@ -1,5 +1,16 @@
-import { BaseCache, type CullingOptions } from '../cache/base-cache';
-import type { SerializerOption } from '../cache/value-codec';
+import { isAbsolute, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  BaseCache,
+  type CacheParams,
+  type CullingOptions,
+  type VersionOption,
+} from '../cache/base-cache';
+import { expiryOf, isExpiredAtOnce, type Timeout } from '../cache/timeouts';
+import { type SerializerOption, ValueCodec } from '../cache/value-codec';
+import { type Found, readEntryFile, touchEntryFile } from './entry-file';
+import { keyText, packEntry } from './file-format';
+import { FileStore, isDead } from './file-store';
 
 /** Options of the file backend. */
 export interface FileBasedOptions extends CullingOptions {
@@ -7,4 +18,169 @@ export interface FileBasedOptions extends CullingOptions {
   readonly serializer?: SerializerOption;
 }
 
-export class FileBasedCache extends BaseCache {}
+/**
+ * Entries in files, one each: they outlive the process, and several processes may share the
+ * directory. Writes go to a temporary file that is renamed, so that nobody reads half an entry.
+ *
+ * Location: a directory, as a path or `file:` URL. It is made with mode 0700 when first written
+ * to. A relative one is resolved once, when the backend is made. Give it to the cache alone:
+ * whoever can write to it decides what is read.
+ *
+ * Culling removes entries at random. How many there are is counted within the process and, as
+ * others write too, by a listing now and then; several processes may exceed `maxEntries` between
+ * two listings.
+ *
+ * @see Django's `FileBasedCache`
+ */
+export class FileBasedCache extends BaseCache {
+  readonly #store: FileStore;
+  readonly #codec: ValueCodec;
+
+  /** @throws TypeError if a setting makes no sense. */
+  constructor(location: unknown, params: CacheParams = {}) {
+    super(location, params);
+    const { serializer } = (params.options ?? {}) as FileBasedOptions;
+    this.#codec = new ValueCodec(serializer);
+    this.#store = FileStore.at(directoryOf(location));
+  }
+
+  override get<T = unknown>(key: string): Promise<T | undefined>;
+  override get<T = unknown, D = T>(
+    key: string,
+    fallback: D,
+    options?: VersionOption,
+  ): Promise<T | D>;
+  override async get(
+    key: string,
+    fallback?: unknown,
+    { version }: VersionOption = {},
+  ): Promise<unknown> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const path = this.#store.pathOf(finalKey);
+    const found = await readEntryFile(path);
+    if (isDead(found)) await this.#store.inTurn(path, () => this.#store.discard(path));
+    const live = this.#open(found, finalKey);
+    return live === undefined ? fallback : live.value;
+  }
+
+  override async set(
+    key: string,
+    value: unknown,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<void> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const bytes = this.#codec.encodeBytes(value, key);
+    const seconds = this.resolveTimeout(timeout, key);
+    const path = this.#store.pathOf(finalKey);
+    await this.#store.inTurn(path, () => this.#put(path, finalKey, bytes, seconds));
+  }
+
+  /** Of several processes that add at the same time, one gets `true`. */
+  override async add(
+    key: string,
+    value: unknown,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const bytes = this.#codec.encodeBytes(value, key);
+    const seconds = this.resolveTimeout(timeout, key);
+    const store = this.#store;
+    const path = store.pathOf(finalKey);
+    return store.inTurn(path, async () => {
+      for (;;) {
+        const found = await readEntryFile(path);
+        if (this.#open(found, finalKey) !== undefined) return false;
+        if (isDead(found)) await store.discard(path);
+        else if (found !== 'absent') await store.remove(path);
+        if (isExpiredAtOnce(seconds)) return true;
+        await store.makeRoom(this.maxEntries, this.cullFrequency);
+        if (await store.create(path, packEntry(finalKey, expiryOf(seconds), bytes))) return true;
+        // Another process was faster. What it wrote may be expired in its turn.
+      }
+    });
+  }
+
+  /** Atomic, also between processes: whatever is written meanwhile stays as it is. */
+  override async touch(key: string, timeout?: Timeout, { version }: VersionOption = {}) {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const seconds = this.resolveTimeout(timeout, key);
+    const path = this.#store.pathOf(finalKey);
+    return this.#store.inTurn(path, async () => {
+      let isLive = false;
+      const isToEnd = isExpiredAtOnce(seconds);
+      const found = await touchEntryFile(path, isToEnd ? 0 : expiryOf(seconds), (found) => {
+        isLive = this.#open(found, finalKey) !== undefined;
+        return isLive;
+      });
+      if (isToEnd ? isLive : isDead(found)) await this.#store.discard(path);
+      return isLive;
+    });
+  }
+
+  override async delete(key: string, { version }: VersionOption = {}) {
+    const path = this.#store.pathOf(this.makeAndValidateKey(key, version));
+    return this.#store.inTurn(path, () => this.#store.remove(path));
+  }
+
+  override async clear() {
+    await this.#store.clear();
+  }
+
+  /**
+   * Atomic within the process, not between several; the entry gets the default timeout. Takes
+   * fractions.
+   */
+  override async incr(key: string, delta = 1, { version }: VersionOption = {}) {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const path = this.#store.pathOf(finalKey);
+    return this.#store.inTurn(path, async () => {
+      const found = await readEntryFile(path);
+      if (isDead(found)) await this.#store.discard(path);
+      const value = this.#open(found, finalKey)?.value;
+      const sum = this.addTo(key, value, delta, delta < 0 ? 'decr' : 'incr');
+      await this.#put(path, finalKey, this.#codec.encodeBytes(sum, key), this.defaultTimeout);
+      return sum;
+    });
+  }
+
+  async #put(path: string, finalKey: string, bytes: Buffer, seconds: number | null): Promise<void> {
+    if (isExpiredAtOnce(seconds)) {
+      await this.#store.remove(path);
+      return;
+    }
+    await this.#store.makeRoom(this.maxEntries, this.cullFrequency);
+    await this.#store.put(path, packEntry(finalKey, expiryOf(seconds), bytes));
+  }
+
+  /** The value found, if it is live, of this key, and one that the serializer can read. */
+  #open(found: Found, finalKey: string): { readonly value: unknown } | undefined {
+    if (found === 'absent' || found === 'broken' || isDead(found)) return undefined;
+    if (found.keyText !== keyText(finalKey)) return undefined;
+    try {
+      return { value: this.#codec.decodeBytes(found.value) };
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function directoryOf(location: unknown): string {
+  const isUrl =
+    location instanceof URL || (typeof location === 'string' && /^file:/i.test(location));
+  if (isUrl) return resolve(fileURLToPath(location));
+  if (typeof location !== 'string' || location === '') {
+    throw new TypeError(
+      `The location of a file cache is ${JSON.stringify(location) ?? String(location)}. Give the path of a directory, or its file: URL.`,
+    );
+  }
+  const path = resolve(location);
+  if (!isAbsolute(location)) {
+    process.emitWarning(
+      `The file cache's location ${JSON.stringify(location)} is relative and was resolved to ${JSON.stringify(path)}. Give an absolute path, so that it does not depend on where the process is started.`,
+      { type: 'CacheLocationWarning', code: 'CACHEWRIGHT_RELATIVE_LOCATION' },
+    );
+  }
+  return path;
+}
