@@ -19,6 +19,11 @@ export type View = {
   method(req: IncomingMessage, res: ServerResponse, next: Next): unknown;
 }['method'];
 
+/** The same for the compatibility API of `node:http2`. */
+export type Http2View = {
+  method(req: Http2ServerRequest, res: Http2ServerResponse, next: Next): unknown;
+}['method'];
+
 /**
  * Middleware that is a decorator too: `app.get('/a', helper, view)` and
  * `app.get('/a', helper(view))` mean the same.
@@ -26,6 +31,7 @@ export type View = {
 export interface Middleware {
   (req: Request, res: Response, next: Next): void | Promise<void>;
   <V extends View>(view: V): V;
+  <V extends Http2View>(view: V): V;
 }
 
 /** A {@link Middleware} without options: `neverCache` means the same as `neverCache()`. */
