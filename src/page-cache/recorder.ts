@@ -44,7 +44,7 @@ export function recordResponse(response: Response, isHead: boolean, events: Reco
     () => {
       sink = undefined;
       const limit = events.onHead();
-      if (limit === undefined) return;
+      if (limit === undefined || isClientGone(res)) return;
       head = snapshot(res);
       if (head === undefined) return;
       sink = new BodySink(limit, declaredLength(res));
@@ -76,7 +76,8 @@ export function recordResponse(response: Response, isHead: boolean, events: Reco
   } as typeof end;
 
   function append([chunk, encoding]: unknown[]): void {
-    if (chunk === undefined || chunk === null || typeof chunk === 'function') return;
+    // Node sends no body to HEAD, whatever the handler writes.
+    if (isHead || chunk === undefined || chunk === null || typeof chunk === 'function') return;
     sink!.append(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
   }
 
@@ -101,13 +102,11 @@ export function recordResponse(response: Response, isHead: boolean, events: Reco
       if (isClosed || !isEnding || hasTrailers || sink === undefined || sink.isOverflown) return;
       const body = sink.take();
       sink = undefined;
-      const fields = completeFields(head!, body, isHead);
-      if (fields !== undefined) events.onComplete({ ...head!, fields, body: isHead ? NONE : body });
+      const fields = isHead ? head!.fields : completeFields(head!.fields, body);
+      if (fields !== undefined) events.onComplete({ ...head!, fields, body });
     });
   }
 }
-
-const NONE = Buffer.alloc(0);
 
 /** Status and fields as they stand; `undefined` if they must not be stored. */
 function snapshot(res: ServerResponse): Omit<Recording, 'body'> | undefined {
@@ -126,22 +125,19 @@ function snapshot(res: ServerResponse): Omit<Recording, 'body'> | undefined {
   return { status: res.statusCode, reason: reasonOf(res), fields };
 }
 
-/**
- * The fields with the length of the body that was seen; `undefined` if another was announced. To
- * HEAD only the announcement is sent, and what the handler would have written counts for nothing.
- */
-function completeFields(
-  { fields }: Omit<Recording, 'body'>,
-  body: Buffer,
-  isHead: boolean,
-): FieldList | undefined {
+/** The fields with the length of the body that was seen; `undefined` if another was announced. */
+function completeFields(fields: FieldList, body: Buffer): FieldList | undefined {
   for (let i = 0; i < fields.length; i += 2) {
     if ((fields[i] as string).toLowerCase() !== 'content-length') continue;
-    if (isHead || Number(fields[i + 1]) === body.length) return fields;
-    return undefined;
+    return Number(fields[i + 1]) === body.length ? fields : undefined;
   }
-  if (isHead && body.length === 0) return fields;
   return [...fields, 'Content-Length', String(body.length)];
+}
+
+/** Whether the client hung up before the head: `close` was emitted already then. */
+function isClientGone(res: ServerResponse): boolean {
+  const { stream } = res as { stream?: { destroyed: boolean } };
+  return res.destroyed || stream?.destroyed === true;
 }
 
 /** Names as they were spelt. HTTP/2 has them in lower case only. */
