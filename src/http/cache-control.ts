@@ -49,7 +49,6 @@ function parseLine(line: string): CacheControl {
  */
 function splitOutsideQuotes(line: string): string[] {
   const elements: string[] = [];
-  let areQuotesClosed = true;
   let start = 0;
   let previous = '';
   for (let i = 0; i < line.length; i++) {
@@ -57,11 +56,10 @@ function splitOutsideQuotes(line: string): string[] {
     if (char === ',') {
       elements.push(line.slice(start, i));
       start = i + 1;
-    } else if (char === '"' && previous === '=' && areQuotesClosed) {
+    } else if (char === '"' && previous === '=') {
+      // Looked for in vain once at most: an opening quote further on would have closed this one.
       const end = closingQuote(line, i);
-      // Looking for an end once more at each later quote would take quadratic time.
-      if (end === -1) areQuotesClosed = false;
-      else i = end;
+      if (end !== -1) i = end;
     }
     if (char !== ' ' && char !== '\t') previous = char;
   }
@@ -88,7 +86,8 @@ function parseDirective(element: string): CacheControl {
   const value = text.slice(equals + 1);
   // Space around `=` is not in the grammar. The directive counts all the same, as whoever wrote
   // `no-store = 1` meant it; with the space kept in its value, it has no valid seconds.
-  return [{ name, value: name === spelt ? value : ` ${value.trimStart()}` }];
+  const isSpaced = name !== spelt && value !== '';
+  return [{ name, value: isSpaced ? ` ${value.trimStart()}` : value }];
 }
 
 /** Whether the directive occurs, in any case, with or without a value. */
