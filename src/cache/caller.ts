@@ -4,8 +4,13 @@ import { dirname, sep } from 'node:path';
 const OWN_CODE = dirname(__dirname) + sep;
 
 /** Emits a process warning whose trace begins where this package was called. */
-export function emitWarningAtCaller(warning: Error): void {
+export function emitWarningAtCaller(warning: Error & { readonly code: string }): void {
   const [first = '', ...frames] = (warning.stack ?? '').split('\n');
   warning.stack = [first, ...frames.filter((frame) => !frame.includes(OWN_CODE))].join('\n');
-  process.emitWarning(warning);
+  try {
+    process.emitWarning(warning);
+  } catch {
+    // Within Jest, whose own kind of Error Node refuses.
+    process.emitWarning(warning.message, { type: warning.name, code: warning.code });
+  }
 }

@@ -1,0 +1,71 @@
+import type { BaseCache } from 'cachewright';
+import { type ContractContext, PATIENCE_MS } from './context';
+
+/** `touch`. */
+export function describeTouch(context: ContractContext): void {
+  const { advance, another } = context;
+
+  describe('touch', () => {
+    let cache: BaseCache;
+    beforeEach(() => {
+      cache = context.cache();
+    });
+
+    test(
+      'gives a live entry a new timeout (API-24)',
+      async () => {
+        await cache.set('key', 'value', 1);
+        expect(await cache.touch('key', 4)).toBe(true);
+        await advance(2);
+        expect(await cache.get('key')).toBe('value');
+        await advance(3);
+        expect(await cache.get('key')).toBeUndefined();
+      },
+      PATIENCE_MS,
+    );
+
+    test(
+      'gives the default timeout where none is given (API-25)',
+      async () => {
+        const brief = await another({ timeout: 1 });
+        await brief.set('shortened', 'value', 100);
+        await brief.set('lasting', 'value', null);
+        expect(await brief.touch('shortened')).toBe(true);
+        expect(await brief.touch('lasting')).toBe(true);
+        await advance(2);
+        expect(await brief.getMany(['shortened', 'lasting'])).toEqual({});
+      },
+      PATIENCE_MS,
+    );
+
+    test('of a missing key says so, and creates nothing (API-25)', async () => {
+      expect(await cache.touch('missing')).toBe(false);
+      expect(await cache.touch('missing', null)).toBe(false);
+      expect(await cache.hasKey('missing')).toBe(false);
+    });
+
+    test('of a lasting entry for ever says yes (API-26)', async () => {
+      await cache.set('key', 'value', null);
+      expect(await cache.touch('key', null)).toBe(true);
+      expect(await cache.get('key')).toBe('value');
+    });
+
+    test.each([0, -1])('for %d seconds ends an entry (API-26, TMO-05)', async (timeout) => {
+      await cache.set('key', 'value', null);
+      expect(await cache.touch('key', timeout)).toBe(true);
+      expect(await cache.get('key')).toBeUndefined();
+      expect(await cache.touch('key', timeout)).toBe(false);
+    });
+
+    test(
+      'does not revive an expired entry (API-27)',
+      async () => {
+        await cache.set('key', 'value', 1);
+        await advance(2);
+        expect(await cache.touch('key', 100)).toBe(false);
+        expect(await cache.get('key')).toBeUndefined();
+      },
+      PATIENCE_MS,
+    );
+  });
+}

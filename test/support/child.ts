@@ -1,0 +1,28 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const ROOT = join(__dirname, '../..');
+
+/** What a process of its own printed. */
+export interface Printed {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs JavaScript in a Node process of its own, from the root of the repository; `require` takes
+ * TypeScript, and `cachewright` stands for the package. Rejects if it fails, or does not end by
+ * itself.
+ */
+export async function runScript(
+  script: string,
+  nodeOptions: readonly string[] = [],
+): Promise<Printed> {
+  const prelude = "const cachewright = require('./src/index.ts');\n";
+  return promisify(execFile)(
+    process.execPath,
+    [...nodeOptions, '--import', 'tsx', '--eval', prelude + script],
+    { cwd: ROOT, timeout: 25_000 },
+  );
+}
