@@ -1,0 +1,95 @@
+import { html } from '../html';
+import type { Texts } from './texts';
+
+export const en: Texts = {
+  skipToContent: 'Skip to content',
+  countries: 'Countries',
+  borders: 'Borders',
+  passport: 'Passport',
+  search: 'Search',
+  searchHint: 'Country, capital, in any language',
+  language: 'Language',
+  centralEurope: 'Central Europe',
+  southeastEurope: 'Southeast Europe',
+
+  rendered: (time, milliseconds) => html`Rendered at ${time} in ${milliseconds} ms.`,
+  hit: 'From the cache, {age} s old. The server took {ms} ms.',
+  miss: 'Made for this visit. The server took {ms} ms.',
+  fromBrowser: 'Kept by your browser. The server was not asked.',
+  data: 'Data',
+
+  homeTitle: 'The world, country by country',
+  homeLede: (countries, borders) =>
+    `${countries} countries and territories, and the ${borders} land borders between them.`,
+  fourColours: 'Four colours are enough: no two neighbours share one.',
+  worldMap: 'Map of the world',
+  all: 'All countries and territories',
+
+  countriesAndTerritories: 'Countries and territories',
+  landArea: 'Area',
+  largest: 'Largest',
+  landlocked: 'Landlocked',
+
+  mapOf: (name) => `Map of ${name}`,
+  flagOf: (name) => `Flag of ${name}`,
+  facts: 'Facts',
+  capital: 'Capital',
+  area: 'Area',
+  languages: 'Languages',
+  currencies: 'Currencies',
+  internetDomain: 'Internet domain',
+  callingCode: 'Calling code',
+  unMember: 'Member of the UN',
+  yes: 'Yes',
+  no: 'No',
+  neighbours: 'Neighbours',
+  noNeighbours: 'No land borders.',
+  byLand: 'By land',
+  withinReach: 'Countries within reach',
+  farthestByLand: 'Farthest by land',
+  bordersToCross: 'Borders to cross',
+  names: 'In other languages',
+  stamp: 'I have been here',
+  stampHint: 'Puts a stamp in your passport, which is a cookie.',
+
+  resultsFor: (query) => html`Results for “${query}”`,
+  noResults: 'Nothing found. Try the name in any language, the capital, or a country code.',
+  searchIntro: 'Find a country by its name in any of 24 languages, its capital, or its code.',
+
+  bordersLede: (countries) =>
+    `All shortest ways over land between ${countries} countries, and what would become of them if a country or a border closed.`,
+  computedIn: (milliseconds) => `Computed in ${milliseconds} ms.`,
+  meanDistance: 'How far is everywhere?',
+  meanDistanceLede:
+    'Borders to cross to the other countries on the same landmass, on average over all of them.',
+  nearer: 'Near',
+  farther: 'Far',
+  farthestApart: 'Farthest apart',
+  farthestApartLede: 'The longest of all shortest ways over land.',
+  landmasses: 'Landmasses',
+  landmassesLede: 'Countries that can reach each other by land.',
+  longestRoute: 'Longest way',
+  crossroads: 'Crossroads',
+  crossroadsLede: 'Share of all shortest ways between two other countries that lead through.',
+  gatekeepers: 'Gatekeepers',
+  gatekeepersLede: 'The only way by land to some others.',
+  missedBorders: 'Borders we would miss',
+  missedBordersLede:
+    'If this one border closed, all journeys together would cross so many more. Borders without a way around are left out.',
+  mostNeighbours: 'Most neighbours',
+  everyCountry: 'Every country with a land border',
+  country: 'Country',
+  farthest: 'Farthest',
+  detour: 'Detours if closed',
+
+  passportLede:
+    'This page is yours: it is never cached, and your stamps are in a cookie of your browser.',
+  noStamps: 'No stamps yet. Open a country and say that you have been there.',
+  visited: 'Countries visited',
+  shareOfLand: 'Share of all land',
+  remove: 'Remove',
+
+  notFound: 'Not on the map',
+  notFoundLede: 'There is no page at this address.',
+  goHome: 'All countries',
+};
