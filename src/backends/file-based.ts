@@ -167,9 +167,7 @@ export class FileBasedCache extends BaseCache {
 }
 
 function directoryOf(location: unknown): string {
-  const isUrl =
-    location instanceof URL || (typeof location === 'string' && /^file:/i.test(location));
-  if (isUrl) return resolve(fileURLToPath(location));
+  if (isFileUrl(location)) return resolve(fileURLToPath(location));
   if (typeof location !== 'string' || location === '') {
     throw new TypeError(
       `The location of a file cache is ${JSON.stringify(location) ?? String(location)}. Give the path of a directory, or its file: URL.`,
@@ -183,4 +181,9 @@ function directoryOf(location: unknown): string {
     );
   }
   return path;
+}
+
+function isFileUrl(location: unknown): location is URL | string {
+  if (location instanceof URL) return location.protocol === 'file:';
+  return typeof location === 'string' && /^file:/i.test(location);
 }
