@@ -35,7 +35,9 @@ export function cachePage(seconds: number | null, options: CachePageOptions = {}
   const { cache = null, keyPrefix = null } = options;
   const currentSettings = settingsFor({ ...options, cache, keyPrefix });
   return asMiddleware('cachePage', (req, res, next) => {
-    if (req.method !== 'GET' && req.method !== 'HEAD') return next();
-    return new PageTransaction(req, res, currentSettings(), seconds).lookUp(next);
+    if (req.method === 'GET' || req.method === 'HEAD') {
+      return new PageTransaction(req, res, currentSettings(), seconds).lookUp(next);
+    }
+    next();
   });
 }

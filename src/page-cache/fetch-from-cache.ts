@@ -19,15 +19,17 @@ export function fetchFromCache(options?: PageCacheOptions): Middleware {
   const ownSettings = options === undefined ? undefined : settingsFor(options);
   let hasWarned = false;
   return asMiddleware('fetchFromCache', (req, _res, next) => {
-    if (req.method !== 'GET' && req.method !== 'HEAD') return next();
-    const transaction = PageTransaction.openOn(req);
-    if (transaction === undefined) {
-      if (!hasWarned) warnOfOrder();
-      hasWarned = true;
-      return next();
+    const isAsked = req.method === 'GET' || req.method === 'HEAD';
+    const transaction = isAsked ? PageTransaction.openOn(req) : undefined;
+    if (transaction !== undefined) {
+      if (ownSettings !== undefined) transaction.settings = ownSettings();
+      return transaction.lookUp(next);
     }
-    if (ownSettings !== undefined) transaction.settings = ownSettings();
-    return transaction.lookUp(next);
+    if (isAsked && !hasWarned) {
+      hasWarned = true;
+      warnOfOrder();
+    }
+    next();
   });
 }
 

@@ -1,0 +1,10 @@
+import { type CacheSettings, caches, configureCaches, configurePageCache } from 'cachewright';
+
+/** Before each test: these aliases, emptied, and the page cache with its default settings. */
+export function freshCaches(settings: Record<string, CacheSettings> = {}): void {
+  beforeEach(async () => {
+    configureCaches({ default: {}, ...settings });
+    configurePageCache({});
+    await Promise.all(caches.all().map((cache) => cache.clear()));
+  });
+}
