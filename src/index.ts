@@ -51,9 +51,12 @@ export { getMaxAge, patchCacheControl } from './headers/patch-cache-control';
 export { addNeverCacheHeaders } from './headers/patch-freshness';
 export { hasVaryHeader, patchVaryHeaders } from './headers/patch-vary';
 export { varyOnCookie, varyOnHeaders } from './headers/vary-on-headers';
+export type { CacheOutcome } from './http/cache-status';
 export { type CachePageOptions, cachePage } from './page-cache/cache-page';
 export { fetchFromCache } from './page-cache/fetch-from-cache';
+export { invalidate } from './page-cache/invalidate';
 export { getCacheKey, learnCacheKey, type PageKeyOptions } from './page-cache/learn-cache-key';
+export type { PageOutcomeMessage } from './page-cache/outcomes';
 export {
   configurePageCache,
   type PageCacheFailure,

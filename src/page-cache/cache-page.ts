@@ -1,6 +1,7 @@
 import type { BaseCache } from '../cache/base-cache';
 import { checkTimeout } from '../cache/timeouts';
 import { asMiddleware, type Middleware } from '../headers/middleware';
+import { registerSpace } from './invalidate';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
 import { PageTransaction } from './transaction';
 
@@ -34,6 +35,7 @@ export function cachePage(seconds: number | null, options: CachePageOptions = {}
   // Alias and prefix are the defaults, not those configured for the site, as in Django.
   const { cache = null, keyPrefix = null } = options;
   const currentSettings = settingsFor({ ...options, cache, keyPrefix });
+  registerSpace(currentSettings);
   return asMiddleware('cachePage', (req, res, next) => {
     if (req.method === 'GET' || req.method === 'HEAD') {
       return new PageTransaction(req, res, currentSettings(), seconds).lookUp(next);

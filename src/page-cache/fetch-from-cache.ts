@@ -1,4 +1,5 @@
 import { asMiddleware, type Middleware } from '../headers/middleware';
+import { registerSpace } from './invalidate';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
 import { PageTransaction } from './transaction';
 
@@ -17,6 +18,7 @@ import { PageTransaction } from './transaction';
 export function fetchFromCache(options?: PageCacheOptions): Middleware {
   if (options !== undefined) checkPageOptions('fetchFromCache', options);
   const ownSettings = options === undefined ? undefined : settingsFor(options);
+  if (ownSettings !== undefined) registerSpace(ownSettings);
   let hasWarned = false;
   return asMiddleware('fetchFromCache', (req, _res, next) => {
     const isAsked = req.method === 'GET' || req.method === 'HEAD';

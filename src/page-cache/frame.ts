@@ -8,6 +8,7 @@ export interface FrameParts {
   readonly vary: readonly string[];
   readonly response: ResponseParts | undefined;
   readonly expiresAt: number;
+  readonly generation: number;
 }
 
 /**
@@ -17,25 +18,42 @@ export interface FrameParts {
  * |--|--|--|
  * | 0 | 4 | magic `CWPG` |
  * | 4 | 1 | version of this layout |
- * | 5 | 1 | 1 if the record holds a response |
+ * | 5 | 1 | flags, see below |
  * | 6 | 2 | status |
- * | 8 | 8 | when it was stored, epoch ms, as a double |
- * | 16 | 8 | when the response becomes stale |
- * | 24 | 8 | when the record expires |
- * | 32 | 4 | length of the text |
- * | 36 | 4 | length of the body |
- * | 40 | 4 | CRC-32 of text and body |
- * | 44 | | text: URL, variant, vary list, reason, then names and values, one a line, UTF-8 |
+ * | 8 | 8 | generation, as a double |
+ * | 16 | 8 | when the record expires, epoch ms, as a double |
+ * | 24 | 8 | when the response was stored |
+ * | 32 | 8 | when it becomes stale |
+ * | 40 | 8 | from when its age counts, epoch seconds; NaN: it has none |
+ * | 48 | 4 | `stale-while-revalidate` |
+ * | 52 | 4 | `stale-if-error` |
+ * | 56 | 4 | length of the text |
+ * | 60 | 4 | length of the body |
+ * | 64 | 4 | CRC-32 of all the rest |
+ * | 68 | | text: URL, variant, vary list, reason, then names and values, one a line, UTF-8 |
  * | | | body |
  */
-const HEAD_LENGTH = 44;
+const HEAD_LENGTH = 68;
+const CRC_OFFSET = 64;
 const MAGIC = 0x43575047;
 const VERSION = 1;
 
-/** Lines of the text that stand before the header fields. */
-const FIXED_LINES = 4;
+const HAS_RESPONSE = 1;
+const MUST_REVALIDATE = 2;
+const ALWAYS_VALIDATE = 4;
 
-export function encodeFrame({ url, variant, vary, response, expiresAt }: FrameParts): Buffer {
+/** Lines of the text that stand before the header fields; the reason is the last of them. */
+const FIXED_LINES = 4;
+const REASON_LINE = FIXED_LINES - 1;
+
+export function encodeFrame({
+  url,
+  variant,
+  vary,
+  response,
+  expiresAt,
+  generation,
+}: FrameParts): Buffer {
   const lines = [url, variant, vary.join(','), response?.reason ?? ''];
   if (response !== undefined) {
     const { fields } = response;
@@ -51,16 +69,20 @@ export function encodeFrame({ url, variant, vary, response, expiresAt }: FramePa
   const frame = Buffer.allocUnsafeSlow(HEAD_LENGTH + text.length + body.length);
   frame.writeUInt32BE(MAGIC, 0);
   frame.writeUInt8(VERSION, 4);
-  frame.writeUInt8(response === undefined ? 0 : 1, 5);
+  frame.writeUInt8(response === undefined ? 0 : flagsOf(response), 5);
   frame.writeUInt16BE(response?.status ?? 0, 6);
-  frame.writeDoubleBE(response?.storedAt ?? 0, 8);
-  frame.writeDoubleBE(response?.staleAt ?? 0, 16);
-  frame.writeDoubleBE(expiresAt, 24);
-  frame.writeUInt32BE(text.length, 32);
-  frame.writeUInt32BE(body.length, 36);
+  frame.writeDoubleBE(generation, 8);
+  frame.writeDoubleBE(expiresAt, 16);
+  frame.writeDoubleBE(response?.storedAt ?? 0, 24);
+  frame.writeDoubleBE(response?.staleAt ?? 0, 32);
+  frame.writeDoubleBE(response?.ageFrom ?? Number.NaN, 40);
+  frame.writeUInt32BE(response?.staleWhileRevalidate ?? 0, 48);
+  frame.writeUInt32BE(response?.staleIfError ?? 0, 52);
+  frame.writeUInt32BE(text.length, 56);
+  frame.writeUInt32BE(body.length, 60);
   frame.set(text, HEAD_LENGTH);
   frame.set(body, HEAD_LENGTH + text.length);
-  frame.writeUInt32BE(crc32(frame.subarray(HEAD_LENGTH)), 40);
+  frame.writeUInt32BE(checksum(frame), CRC_OFFSET);
   return frame;
 }
 
@@ -72,28 +94,53 @@ export function decodeFrame(bytes: Uint8Array): FrameParts | undefined {
   const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (frame.length < HEAD_LENGTH || frame.readUInt32BE(0) !== MAGIC) return undefined;
   if (frame.readUInt8(4) !== VERSION) return undefined;
-  const bodyStart = HEAD_LENGTH + frame.readUInt32BE(32);
-  if (bodyStart + frame.readUInt32BE(36) !== frame.length) return undefined;
-  if (crc32(frame.subarray(HEAD_LENGTH)) !== frame.readUInt32BE(40)) return undefined;
+  const bodyStart = HEAD_LENGTH + frame.readUInt32BE(56);
+  if (bodyStart + frame.readUInt32BE(60) !== frame.length) return undefined;
+  if (checksum(frame) !== frame.readUInt32BE(CRC_OFFSET)) return undefined;
   const lines = frame.toString('utf8', HEAD_LENGTH, bodyStart).split('\n');
-  const [url = '', variant = '', vary = '', reason = ''] = lines;
-  const hasResponse = frame.readUInt8(5) === 1;
+  const [url = '', variant = '', vary = ''] = lines;
   return {
     url,
     variant,
     vary: vary === '' ? [] : vary.split(','),
-    expiresAt: frame.readDoubleBE(24),
-    response: hasResponse
-      ? {
-          status: frame.readUInt16BE(6),
-          reason,
-          fields: fieldsOf(lines),
-          body: frame.subarray(bodyStart),
-          storedAt: frame.readDoubleBE(8),
-          staleAt: frame.readDoubleBE(16),
-        }
-      : undefined,
+    generation: frame.readDoubleBE(8),
+    expiresAt: frame.readDoubleBE(16),
+    response: responseOf(frame, lines, bodyStart),
   };
+}
+
+function responseOf(
+  frame: Buffer,
+  lines: readonly string[],
+  bodyStart: number,
+): ResponseParts | undefined {
+  const flags = frame.readUInt8(5);
+  if ((flags & HAS_RESPONSE) === 0) return undefined;
+  const ageFrom = frame.readDoubleBE(40);
+  return {
+    status: frame.readUInt16BE(6),
+    reason: lines[REASON_LINE] ?? '',
+    fields: fieldsOf(lines),
+    body: frame.subarray(bodyStart),
+    storedAt: frame.readDoubleBE(24),
+    staleAt: frame.readDoubleBE(32),
+    ageFrom: Number.isNaN(ageFrom) ? undefined : ageFrom,
+    staleWhileRevalidate: frame.readUInt32BE(48),
+    staleIfError: frame.readUInt32BE(52),
+    mustRevalidate: (flags & MUST_REVALIDATE) !== 0,
+    alwaysValidate: (flags & ALWAYS_VALIDATE) !== 0,
+  };
+}
+
+function flagsOf({ mustRevalidate, alwaysValidate }: ResponseParts): number {
+  return (
+    HAS_RESPONSE | (mustRevalidate ? MUST_REVALIDATE : 0) | (alwaysValidate ? ALWAYS_VALIDATE : 0)
+  );
+}
+
+/** Of everything but the checksum itself. */
+function checksum(frame: Buffer): number {
+  return crc32(frame.subarray(HEAD_LENGTH), crc32(frame.subarray(0, CRC_OFFSET)));
 }
 
 function fieldsOf(lines: readonly string[]): (string | string[])[] {

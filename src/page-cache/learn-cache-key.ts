@@ -1,7 +1,7 @@
 import type { Request, Response } from '../headers/middleware';
 import type { HeaderValue } from '../http/header-value';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
-import { findVary, keepVaryList } from './page-store';
+import { findResponse, keepVaryList } from './page-store';
 import { absoluteUrl, type PageKey, pageKeyFor, variantKey, variantOf } from './request-key';
 import { varyingNames } from './varying-names';
 
@@ -45,7 +45,7 @@ export async function getCacheKey(
 ): Promise<string | null> {
   checkPageOptions('getCacheKey', options);
   const key = pageKeyOf(req, method, options);
-  const vary = await findVary(settingsFor(options)(), key);
+  const { vary } = await findResponse(settingsFor(options)(), key, req.headers);
   return vary === undefined ? null : variantKey(key, variantOf(vary, req.headers));
 }
 

@@ -10,7 +10,6 @@ import { StoredResponse } from './stored-response';
 export class PageRecord implements FrozenValue, FrameParts {
   /** Memory it takes in local memory, roughly. */
   readonly byteLength: number;
-  #bytes: Buffer | undefined;
 
   constructor(
     /** Absolute URL it was stored for. */
@@ -22,6 +21,11 @@ export class PageRecord implements FrozenValue, FrameParts {
     readonly response: StoredResponse | undefined,
     /** When the record as a whole is of no more use, epoch milliseconds. */
     readonly expiresAt: number,
+    /**
+     * Ties the variants of a page to its vary list: those of another list, gone or replaced, are
+     * out of reach, although their keys come to be the same again.
+     */
+    readonly generation: number,
   ) {
     let length = 200 + 2 * (url.length + variant.length);
     if (response !== undefined) {
@@ -35,12 +39,12 @@ export class PageRecord implements FrozenValue, FrameParts {
   static from(bytes: Uint8Array): PageRecord | undefined {
     const parts = decodeFrame(bytes);
     if (parts === undefined) return undefined;
-    const { url, variant, vary, response, expiresAt } = parts;
-    return new PageRecord(url, variant, vary, response && new StoredResponse(response), expiresAt);
+    const { url, variant, vary, expiresAt, generation } = parts;
+    const response = parts.response && new StoredResponse(parts.response);
+    return new PageRecord(url, variant, vary, response, expiresAt, generation);
   }
 
   toBytes(): Buffer {
-    this.#bytes ??= encodeFrame(this);
-    return this.#bytes;
+    return encodeFrame(this);
   }
 }

@@ -74,6 +74,83 @@ export interface PageCacheOptions {
   readonly timeZone?: (req: Request) => string;
 
   /**
+   * Whether stored responses get `Expires` and `Cache-Control: max-age`, by which browsers and
+   * proxies keep them as long as this cache does. `false`: the headers are the handlers' own
+   * affair, and RFC 9111 is followed also where Django is stricter or laxer: `no-cache` responses
+   * with a validator are stored, and those to requests with `Authorization` only if they say so.
+   *
+   * @defaultValue true
+   */
+  readonly patchHeaders?: boolean;
+
+  /**
+   * Whether a client's `Cache-Control` (`no-cache`, `max-age`, `only-if-cached`, …) and `Pragma`
+   * are followed. Anybody can then make the handlers run.
+   *
+   * @defaultValue false
+   */
+  readonly requestDirectives?: boolean;
+
+  /**
+   * Whether a response that says nothing of its lifetime, but has a `Last-Modified`, is kept for a
+   * tenth of the time that has passed since, at most a day (RFC 9111 §4.2.2). Goes before
+   * `seconds`.
+   *
+   * @defaultValue false
+   */
+  readonly heuristic?: boolean;
+
+  /**
+   * Seconds past its lifetime in which a page is served at once while it is refreshed behind the
+   * scenes. A response's own `stale-while-revalidate` goes before, its `must-revalidate` forbids.
+   *
+   * @defaultValue 0
+   * @see RFC 5861 §3
+   */
+  readonly staleWhileRevalidate?: number;
+
+  /**
+   * Seconds past its lifetime in which a page is served if the handlers answer with 500, 502, 503
+   * or 504. A response's own `stale-if-error` goes before, its `must-revalidate` forbids.
+   *
+   * @defaultValue 0
+   * @see RFC 5861 §4
+   */
+  readonly staleIfError?: number;
+
+  /**
+   * Seconds after which a page that may be served on error (`staleIfError`) is served stale if the
+   * handlers have not answered. They go on, and what they make is stored.
+   *
+   * @defaultValue none
+   */
+  readonly softTimeout?: number;
+
+  /**
+   * Seconds past its lifetime for which a page with an `ETag` or `Last-Modified` is kept, so that
+   * the handlers can be asked whether it still holds.
+   *
+   * @defaultValue 3600
+   */
+  readonly keepStale?: number;
+
+  /**
+   * Milliseconds that a request waits for another that renders the same page, before it renders
+   * on its own. `0`: no waiting.
+   *
+   * @defaultValue 10 000
+   */
+  readonly waitMs?: number;
+
+  /**
+   * Whether responses tell what the cache did, in a `Cache-Status` header (RFC 9211). A string:
+   * the name by which the cache calls itself there.
+   *
+   * @defaultValue false; `true` is the name `cachewright`
+   */
+  readonly cacheStatus?: boolean | string;
+
+  /**
    * Told of every failure of the cache, each of which counted as a miss.
    *
    * @defaultValue a process warning, `CACHEWRIGHT_PAGE_CACHE`, when a backend begins to fail
@@ -91,6 +168,16 @@ export interface PageSettings {
   readonly hosts: ReadonlySet<string> | undefined;
   readonly language: ((req: Request) => string) | undefined;
   readonly timeZone: ((req: Request) => string) | undefined;
+  readonly patchHeaders: boolean;
+  readonly requestDirectives: boolean;
+  readonly heuristic: boolean;
+  readonly staleWhileRevalidate: number;
+  readonly staleIfError: number;
+  readonly softTimeout: number | undefined;
+  readonly keepStale: number;
+  readonly waitMs: number;
+  /** The name in `Cache-Status`; `undefined`: no such header. */
+  readonly cacheStatus: string | undefined;
   readonly onError: (error: unknown, failure: PageCacheFailure) => void;
 }
 
@@ -103,6 +190,15 @@ const DEFAULTS: PageSettings = {
   hosts: undefined,
   language: undefined,
   timeZone: undefined,
+  patchHeaders: true,
+  requestDirectives: false,
+  heuristic: false,
+  staleWhileRevalidate: 0,
+  staleIfError: 0,
+  softTimeout: undefined,
+  keepStale: 3600,
+  waitMs: 10_000,
+  cacheStatus: undefined,
   onError: warnOfFailure,
 };
 
@@ -120,6 +216,14 @@ export function configurePageCache(options: PageCacheOptions): void {
   configured = merge(DEFAULTS, options);
 }
 
+const NUMBERS = [
+  'staleWhileRevalidate',
+  'staleIfError',
+  'softTimeout',
+  'keepStale',
+  'waitMs',
+] as const;
+
 /** Checks options when middleware is made. @throws TypeError naming the option */
 export function checkPageOptions(maker: string, options: PageCacheOptions): void {
   const { seconds, maxBytes, keyPrefix, cache, hosts } = options;
@@ -136,6 +240,18 @@ export function checkPageOptions(maker: string, options: PageCacheOptions): void
   }
   if (hosts !== undefined && !Array.isArray(hosts)) {
     throw new TypeError(`${maker}({ hosts }) got ${String(hosts)}. Give an array of Host values.`);
+  }
+  for (const name of NUMBERS) {
+    const value = options[name];
+    if (value !== undefined && !(Number.isFinite(value) && value >= 0)) {
+      throw new TypeError(`${maker}({ ${name} }) got ${String(value)}. Give a number from 0.`);
+    }
+  }
+  const { cacheStatus } = options;
+  if (typeof cacheStatus === 'string' && !/^[a-zA-Z*][\w!#$%&'*+.^`|~:/-]*$/.test(cacheStatus)) {
+    throw new TypeError(
+      `${maker}({ cacheStatus }) got ${JSON.stringify(cacheStatus)}. Give a name of letters, digits and hyphens, or true.`,
+    );
   }
   for (const name of ['language', 'timeZone', 'onError'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'function') {
@@ -175,8 +291,26 @@ function merge(base: PageSettings, options: PageCacheOptions): PageSettings {
     hosts: options.hosts === undefined ? base.hosts : new Set(options.hosts),
     language: options.language ?? base.language,
     timeZone: options.timeZone ?? base.timeZone,
+    patchHeaders: options.patchHeaders ?? base.patchHeaders,
+    requestDirectives: options.requestDirectives ?? base.requestDirectives,
+    heuristic: options.heuristic ?? base.heuristic,
+    staleWhileRevalidate: options.staleWhileRevalidate ?? base.staleWhileRevalidate,
+    staleIfError: options.staleIfError ?? base.staleIfError,
+    softTimeout: options.softTimeout ?? base.softTimeout,
+    keepStale: options.keepStale ?? base.keepStale,
+    waitMs: options.waitMs ?? base.waitMs,
+    cacheStatus: cacheStatusName(options.cacheStatus, base.cacheStatus),
     onError: options.onError ?? base.onError,
   };
+}
+
+function cacheStatusName(
+  option: boolean | string | undefined,
+  fallback: string | undefined,
+): string | undefined {
+  if (option === undefined) return fallback;
+  if (option === false) return undefined;
+  return option === true ? 'cachewright' : option;
 }
 
 /** Failures of the same kind are told once a minute, as a dead cache fails on every request. */

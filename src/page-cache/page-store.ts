@@ -1,36 +1,43 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { BaseCache, MaybePromise } from '../cache/base-cache';
+import { hasValidator } from '../http/storability';
 import { PageRecord } from './page-record';
 import { backendOf, type PageCacheFailure, type PageSettings } from './page-settings';
 import { type PageKey, variantKey, variantOf } from './request-key';
 import type { StoredResponse } from './stored-response';
 
+/** What the cache knows of a page, for the headers of one request. */
+export interface PageLookup {
+  /** The stored response, fresh or not. */
+  readonly response: StoredResponse | undefined;
+  /** Names of the headers the page varies on; `undefined` if nothing is known of the URL. */
+  readonly vary: readonly string[] | undefined;
+  /** Where a response to these headers is kept, as far as is known. */
+  readonly storageKey: string;
+}
+
 /**
- * The response stored for this page and these request headers, fresh or not. A page that does not
- * vary takes one look-up, one that varies two. A backend that fails is a miss.
+ * Looks up the response stored for this page and these request headers. A page that does not vary
+ * takes one look-up, one that varies two. A backend that fails is a miss.
  */
 export function findResponse(
   settings: PageSettings,
   key: PageKey,
   headers: IncomingHttpHeaders,
-): MaybePromise<StoredResponse | undefined> {
-  return after(readRecord(settings, key.base, key.url, ''), (record) => {
-    if (record === undefined) return undefined;
-    const variant = variantOf(record.vary, headers);
-    if (variant === '') return record.response;
-    const found = readRecord(settings, variantKey(key, variant), key.url, variant);
-    return after(found, (variantRecord) => variantRecord?.response);
+): MaybePromise<PageLookup> {
+  return after(readRecord(settings, key.base, key.url, ''), (record): MaybePromise<PageLookup> => {
+    if (record === undefined) {
+      return { response: undefined, vary: undefined, storageKey: key.base };
+    }
+    const { vary, response, generation } = record;
+    const variant = variantOf(vary, headers);
+    const storageKey = variantKey(key, variant);
+    if (variant === '') return { response, vary, storageKey };
+    return after(readRecord(settings, storageKey, key.url, variant), (found) => {
+      const isCurrent = found?.generation === generation;
+      return { response: isCurrent ? found.response : undefined, vary, storageKey };
+    });
   });
-}
-
-/**
- * Names of the headers that the page is known to vary on; `undefined` if nothing is known of it.
- */
-export function findVary(
-  settings: PageSettings,
-  key: PageKey,
-): MaybePromise<readonly string[] | undefined> {
-  return after(readRecord(settings, key.base, key.url, ''), (record) => record?.vary);
 }
 
 /**
@@ -46,25 +53,71 @@ export async function storeResponse(
   response: StoredResponse,
 ): Promise<void> {
   const variant = variantOf(vary, headers);
-  const { staleAt } = response;
-  const record = new PageRecord(key.url, variant, vary, response, staleAt);
-  if (variant !== '') await keepVaryList(settings, key, vary, staleAt);
-  await writeRecord(settings, variantKey(key, variant), record);
+  const expiresAt = expiryOf(settings, response);
+  if (variant === '') {
+    const { generation = newGeneration() } = (await knownList(settings, key, vary)) ?? {};
+    const record = new PageRecord(key.url, '', vary, response, expiresAt, generation);
+    return writeRecord(settings, key.base, record);
+  }
+  const generation = await keepVaryList(settings, key, vary, expiresAt);
+  const record = new PageRecord(key.url, variant, vary, response, expiresAt, generation);
+  return writeRecord(settings, variantKey(key, variant), record);
 }
 
-/** Makes sure that the page's vary list is this one and lives at least until `expiresAt`. */
+/**
+ * Makes sure that the page's vary list is this one and lives at least until `expiresAt`.
+ *
+ * @returns its generation
+ */
 export async function keepVaryList(
   settings: PageSettings,
   key: PageKey,
   vary: readonly string[],
   expiresAt: number,
-): Promise<void> {
-  const known = await readRecord(settings, key.base, key.url, '');
-  const isSame = known !== undefined && known.vary.join() === vary.join();
-  if (isSame && known.expiresAt >= expiresAt) return;
+): Promise<number> {
+  const known = await knownList(settings, key, vary);
+  if (known !== undefined && known.expiresAt >= expiresAt) return known.generation;
   // The response kept beside the list answers requests that send none of the headers.
-  const response = isSame ? known.response : undefined;
-  await writeRecord(settings, key.base, new PageRecord(key.url, '', vary, response, expiresAt));
+  const { response, generation = newGeneration() } = known ?? {};
+  const record = new PageRecord(key.url, '', vary, response, expiresAt, generation);
+  await writeRecord(settings, key.base, record);
+  return generation;
+}
+
+/** Removes all that is stored for this page, variants included. */
+export async function removePage(settings: PageSettings, key: PageKey): Promise<void> {
+  try {
+    // The variants stay behind, but nothing leads to them any more.
+    await backendOf(settings).delete(key.base);
+  } catch (error) {
+    failed(settings, error, 'write', key.base);
+  }
+}
+
+/** The record that keeps the page's vary list, if that is still this one. */
+function knownList(
+  settings: PageSettings,
+  key: PageKey,
+  vary: readonly string[],
+): MaybePromise<PageRecord | undefined> {
+  return after(readRecord(settings, key.base, key.url, ''), (known) =>
+    known?.vary.join() === vary.join() ? known : undefined,
+  );
+}
+
+function newGeneration(): number {
+  return Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
+}
+
+/** Until when a response is of use: fresh, stale on terms, or to be validated. */
+function expiryOf({ keepStale }: PageSettings, response: StoredResponse): number {
+  const canValidate = hasValidator(response.field);
+  const staleSeconds = Math.max(
+    response.staleWhileRevalidate,
+    response.staleIfError,
+    canValidate ? keepStale : 0,
+  );
+  return response.staleAt + staleSeconds * 1000;
 }
 
 /** The record under `key`, if it is that of this page: digests can collide, stores be tampered with. */

@@ -3,7 +3,7 @@ import type { Response } from '../headers/middleware';
 import { onResponseHead } from '../headers/on-response-head';
 import { hopByHopFields } from '../http/hop-by-hop';
 import { BodySink } from './body-sink';
-import type { FieldList } from './stored-response';
+import type { FieldList, StoredResponse } from './stored-response';
 
 /** A response that was sent whole: what a client got, less what concerns its connection. */
 export interface Recording {
@@ -13,29 +13,46 @@ export interface Recording {
   readonly body: Buffer;
 }
 
+/** What is to become of a response whose head is about to be sent. */
+export interface HeadDecision {
+  /** Largest body to record, in bytes; `undefined`: the response is not recorded. */
+  readonly limit?: number | undefined;
+  /** Sent in place of what the handler made. */
+  readonly replacement?: StoredResponse | undefined;
+}
+
 /** What the recorder asks and tells. */
 export interface RecorderEvents {
   /** Whether the response is of interest at all; asked as the head and each chunk is sent. */
   isWanted(): boolean;
+  /** Whether the client may be sent something else than the handler makes. */
+  mayReplace(): boolean;
+  /** Called as the head is sent, all other middleware having had its say. May still change it. */
+  onHead(): HeadDecision;
   /**
-   * Called as the head is sent, all other middleware having had its say. May still change it.
-   * Returns the largest body to record, in bytes; `undefined`: the body need not be recorded.
+   * Called last, when what is recorded was taken: changes are for this client alone. Returns
+   * whether the client gets no body.
    */
-  onHead(): number | undefined;
-  /** Called once the response was sent whole, and not otherwise. */
+  onFinalHead(): boolean;
+  /** Called once the handler has made all of the response, and the client is still there. */
   onComplete(recording: Recording): void;
+  /** Called if the response was to be recorded, but came to nothing. */
+  onAbandoned(): void;
 }
 
 /**
- * Records a response while it is sent, however the handler writes it. A response that is aborted,
- * shorter or longer than its `Content-Length`, over the limit, or followed by trailers is never
- * reported.
+ * Records a response while it is sent, however the handler writes it, and sends another in its
+ * place if it is told to. A response that is aborted, shorter or longer than its
+ * `Content-Length`, over the limit, or followed by trailers is never reported as complete.
  */
 export function recordResponse(response: Response, isHead: boolean, events: RecorderEvents): void {
   const res = response as ServerResponse;
-  const { write, end } = res;
+  const write = res.write as (...args: unknown[]) => boolean;
+  const end = res.end as (...args: unknown[]) => unknown;
   let sink: BodySink | undefined;
   let head: Omit<Recording, 'body'> | undefined;
+  /** Sent at the end in place of what the handler writes; `NOTHING`: no body at all. */
+  let substitute: Buffer | undefined;
   let isEnding = false;
   let hasTrailers = false;
 
@@ -43,42 +60,90 @@ export function recordResponse(response: Response, isHead: boolean, events: Reco
     res,
     () => {
       sink = undefined;
-      const limit = events.onHead();
-      if (limit === undefined || isClientGone(res)) return;
-      head = snapshot(res);
-      if (head === undefined) return;
-      sink = new BodySink(limit, declaredLength(res));
-      refuseTrailers();
-      reportWhenSent();
+      substitute = undefined;
+      const { limit, replacement } = events.onHead();
+      head = limit === undefined || isClientGone(res) ? undefined : snapshot(res);
+      if (head !== undefined) {
+        sink = new BodySink(limit!, declaredLength(res));
+        refuseTrailers();
+        res.once('close', abandon);
+      } else if (limit !== undefined) {
+        events.onAbandoned();
+      }
+      if (replacement !== undefined) {
+        putHead(res, replacement);
+        substitute = isHead ? NOTHING : replacement.body;
+      }
+      if (events.onFinalHead()) substitute = NOTHING;
     },
     events.isWanted,
   );
 
   res.write = function recordWrite(this: ServerResponse, ...args: unknown[]) {
-    const result = (write as (...args: unknown[]) => boolean).apply(this, args);
     // HTTP/2's `end(chunk)` comes by here, too.
-    if (sink !== undefined && !isEnding) append(args);
+    if (isEnding || !events.isWanted()) return write.apply(this, args);
+    if (!res.headersSent && events.mayReplace()) res.writeHead(res.statusCode);
+    if (substitute !== undefined) {
+      append(args);
+      const callback = args.find((arg) => typeof arg === 'function');
+      if (callback !== undefined) process.nextTick(callback);
+      return true;
+    }
+    const result = write.apply(this, args);
+    append(args);
     return result;
-  } as typeof write;
+  } as typeof res.write;
 
   res.end = function recordEnd(this: ServerResponse, ...args: unknown[]) {
-    const isFirst = !isEnding;
+    if (isEnding || !events.isWanted()) return end.apply(this, args);
     isEnding = true;
     try {
-      const result = (end as (...args: unknown[]) => unknown).apply(this, args);
-      if (sink !== undefined && isFirst) append(args);
+      if (!res.headersSent && events.mayReplace()) {
+        declareLength(res, args);
+        res.writeHead(res.statusCode);
+      }
+      if (substitute === undefined) {
+        const result = end.apply(this, args);
+        append(args);
+        complete();
+        return result;
+      }
+      append(args);
+      const callback = args.filter((arg) => typeof arg === 'function');
+      const result = end.apply(this, substitute === NOTHING ? callback : [substitute, ...callback]);
+      complete();
       return result;
     } catch (error) {
       // Nothing has ended: the chunk was refused.
-      isEnding = !isFirst;
+      isEnding = false;
       throw error;
     }
-  } as typeof end;
+  } as typeof res.end;
 
   function append([chunk, encoding]: unknown[]): void {
     // Node sends no body to HEAD, whatever the handler writes.
-    if (isHead || chunk === undefined || chunk === null || typeof chunk === 'function') return;
-    sink!.append(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
+    if (isHead || sink === undefined || chunk === undefined || chunk === null) return;
+    if (typeof chunk === 'function') return;
+    sink.append(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
+    if (sink.isOverflown) abandon();
+  }
+
+  function complete(): void {
+    if (sink === undefined) return;
+    const body = sink.take();
+    const fields = isHead ? head!.fields : completeFields(head!.fields, body);
+    if (fields === undefined || hasTrailers || isClientGone(res)) {
+      abandon();
+      return;
+    }
+    sink = undefined;
+    events.onComplete({ ...head!, fields, body });
+  }
+
+  function abandon(): void {
+    if (sink === undefined) return;
+    sink = undefined;
+    events.onAbandoned();
   }
 
   function refuseTrailers(): void {
@@ -91,21 +156,34 @@ export function recordResponse(response: Response, isHead: boolean, events: Reco
       };
     }
   }
+}
 
-  function reportWhenSent(): void {
-    let isClosed = false;
-    res.once('close', () => {
-      isClosed = true;
-      sink = undefined;
-    });
-    res.once('finish', () => {
-      if (isClosed || !isEnding || hasTrailers || sink === undefined || sink.isOverflown) return;
-      const body = sink.take();
-      sink = undefined;
-      const fields = isHead ? head!.fields : completeFields(head!.fields, body);
-      if (fields !== undefined) events.onComplete({ ...head!, fields, body });
-    });
+const NOTHING = Buffer.alloc(0);
+
+/** Gives the response the status and the fields of `stored`, and none of its own. */
+function putHead(res: ServerResponse, stored: StoredResponse): void {
+  for (const name of res.getHeaderNames()) res.removeHeader(name);
+  res.statusCode = stored.status;
+  if (!('stream' in res)) res.statusMessage = stored.reason;
+  const { fields } = stored;
+  for (let i = 0; i < fields.length; i += 2) {
+    res.setHeader(fields[i] as string, fields[i + 1] as string | string[]);
   }
+}
+
+/**
+ * Announces the length of a body that is sent in one piece, as Node does by itself while the head
+ * is not yet sent. HTTP/2 has no need of it.
+ */
+function declareLength(res: ServerResponse, [chunk, encoding]: unknown[]): void {
+  if ('stream' in res || res.hasHeader('Content-Length') || res.hasHeader('Transfer-Encoding'))
+    return;
+  if (res.statusCode === 204 || res.statusCode === 304 || res.req.method === 'HEAD') return;
+  const isText = typeof chunk === 'string';
+  const length = isText
+    ? Buffer.byteLength(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
+    : ((chunk as Uint8Array | undefined)?.byteLength ?? 0);
+  res.setHeader('Content-Length', length);
 }
 
 /** Status and fields as they stand; `undefined` if they must not be stored. */

@@ -1,31 +1,131 @@
-import type { ServerResponse } from 'node:http';
-import type { Request, Response } from '../headers/middleware';
-import type { StoredResponse } from './stored-response';
+import { randomBytes } from 'node:crypto';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { applyPreconditions, validatorsOf } from '../headers/conditional-response';
+import type { Response } from '../headers/middleware';
+import { readPreconditions } from '../http/preconditions';
+import { type ByteRange, ifRangeHolds, parseRanges } from '../http/ranges';
+import type { FieldList, StoredResponse } from './stored-response';
+
+/** What a request asks of a stored response. */
+export interface ReplayRequest {
+  readonly method: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+}
 
 /**
- * Sends a stored response again, with its `Age`. The fields go through `writeHead`, where the
- * middleware outside the cache sees and may change them, as it did when the page was made.
+ * Sends a stored response again, with its `Age`; only the part of it that the request asks for,
+ * or 304 or 412 in its place, as preconditions have it. The fields go through `writeHead`, where
+ * the middleware outside the cache sees and may change them, as it did when the page was made.
+ *
+ * @param cacheStatus - Value of `Cache-Status`; `undefined`: none is sent.
  */
-export function replay(req: Request, response: Response, stored: StoredResponse): void {
+export function replay(
+  { method, headers }: ReplayRequest,
+  response: Response,
+  stored: StoredResponse,
+  cacheStatus: string | undefined,
+): void {
   const res = response as ServerResponse;
+  const added: string[] = [];
   const age = stored.age(Date.now());
-  const fields = age === undefined ? stored.fields : withField(stored.fields, 'Age', String(age));
+  if (age !== undefined) added.push('Age', String(age));
+  if (cacheStatus !== undefined) added.push('Cache-Status', cacheStatus);
+  const fields = withFields(stored.fields, added);
+
+  const isSuccess = stored.status >= 200 && stored.status < 300;
+  if (isSuccess && (readPreconditions(headers) !== undefined || headers.range !== undefined)) {
+    replayPart(method, headers, res, stored, fields);
+    return;
+  }
   if (stored.reason === '' || 'stream' in res) res.writeHead(stored.status, fields as string[]);
   else res.writeHead(stored.status, stored.reason, fields as string[]);
-  if (req.method === 'HEAD') res.end();
+  if (method === 'HEAD') res.end();
   else res.end(stored.body);
 }
 
-function withField(
-  fields: StoredResponse['fields'],
-  name: string,
-  value: string,
-): StoredResponse['fields'] {
-  const lower = name.toLowerCase();
+function replayPart(
+  method: string | undefined,
+  headers: IncomingHttpHeaders,
+  res: ServerResponse,
+  stored: StoredResponse,
+  fields: FieldList,
+): void {
+  res.statusCode = stored.status;
+  for (let i = 0; i < fields.length; i += 2) {
+    res.setHeader(fields[i] as string, fields[i + 1] as string | string[]);
+  }
+  const age = res.getHeader('Age');
+  const preconditions = readPreconditions(headers);
+  if (preconditions && applyPreconditions(res, method, preconditions, validatorsOf(res))) {
+    // Not among the fields that Django keeps on a 304, but asked for by RFC 9111 §4.
+    if (age !== undefined) res.setHeader('Age', age);
+    res.end();
+    return;
+  }
+  const ranges =
+    method === 'GET' && stored.status === 200 ? rangesOf(headers, res, stored) : undefined;
+  if (ranges === undefined) res.end(method === 'HEAD' ? undefined : stored.body);
+  else sendRanges(res, stored.body, ranges);
+}
+
+function rangesOf(
+  headers: IncomingHttpHeaders,
+  res: ServerResponse,
+  { body }: StoredResponse,
+): ByteRange[] | undefined {
+  if (headers.range === undefined) return undefined;
+  if (!ifRangeHolds(headers['if-range'], validatorsOf(res))) return undefined;
+  return parseRanges(headers.range, body.length);
+}
+
+/** @see RFC 9110 §15.3.7, §15.5.17 */
+function sendRanges(res: ServerResponse, body: Buffer, ranges: readonly ByteRange[]): void {
+  const [only] = ranges;
+  if (only === undefined) {
+    res.statusCode = 416;
+    for (const name of ['Content-Type', 'Content-Encoding', 'ETag', 'Last-Modified']) {
+      res.removeHeader(name);
+    }
+    res.setHeader('Content-Range', `bytes */${body.length}`);
+    res.setHeader('Content-Length', 0);
+    res.end();
+    return;
+  }
+  res.statusCode = 206;
+  if (ranges.length === 1) {
+    res.setHeader('Content-Range', contentRange(only, body.length));
+    const part = body.subarray(only.first, only.last + 1);
+    res.setHeader('Content-Length', part.length);
+    res.end(part);
+    return;
+  }
+  const boundary = randomBytes(12).toString('hex');
+  const type = res.getHeader('Content-Type');
+  const parts = ranges.flatMap((range) => [
+    Buffer.from(
+      `\r\n--${boundary}\r\n${type === undefined ? '' : `Content-Type: ${type}\r\n`}Content-Range: ${contentRange(range, body.length)}\r\n\r\n`,
+    ),
+    body.subarray(range.first, range.last + 1),
+  ]);
+  const multipart = Buffer.concat([...parts, Buffer.from(`\r\n--${boundary}--\r\n`)]);
+  res.setHeader('Content-Type', `multipart/byteranges; boundary=${boundary}`);
+  res.setHeader('Content-Length', multipart.length);
+  res.end(multipart);
+}
+
+function contentRange({ first, last }: ByteRange, length: number): string {
+  return `bytes ${first}-${last}/${length}`;
+}
+
+/** The fields, with those of `added` in place of any of the same name. */
+function withFields(fields: FieldList, added: readonly string[]): FieldList {
+  if (added.length === 0) return fields;
+  const names = new Set<string>();
+  for (let i = 0; i < added.length; i += 2) names.add(added[i]!.toLowerCase());
   const others: (string | readonly string[])[] = [];
   for (let i = 0; i < fields.length; i += 2) {
-    if ((fields[i] as string).toLowerCase() !== lower) others.push(fields[i]!, fields[i + 1]!);
+    if (!names.has((fields[i] as string).toLowerCase())) others.push(fields[i]!, fields[i + 1]!);
   }
-  others.push(name, value);
+  others.push(...added);
   return others;
 }

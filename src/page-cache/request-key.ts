@@ -56,6 +56,15 @@ export function pageKeyFor(
   return { url, base: `${stem}${NO_HEADERS}${suffix}`, suffix };
 }
 
+/** The keys under which this URL may be kept: for GET, and for HEAD alone. */
+export function keysOf(url: string, keyPrefix: string, suffix: string): PageKey[] {
+  return ['GET', 'HEAD'].map((method) => ({
+    url,
+    base: `${stemOf(url, method, keyPrefix)}${NO_HEADERS}${suffix}`,
+    suffix,
+  }));
+}
+
 /** Key of the variant of a page for the headers that `variant` tells, see {@link variantOf}. */
 export function variantKey({ base, suffix }: PageKey, variant: string): string {
   if (variant === '') return base;

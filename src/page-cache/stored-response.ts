@@ -1,11 +1,12 @@
-import { directiveSeconds, parseCacheControl } from '../http/cache-control';
-import { parseHttpDate } from '../http/http-date';
+import type { FieldLookup } from '../http/field-lookup';
+import type { HeaderValue } from '../http/header-value';
+import type { StalenessTerms } from '../http/staleness';
 
 /** Header fields as they are sent: name, value, name, value; a field sent n times has n values. */
 export type FieldList = readonly (string | readonly string[])[];
 
-/** What a response consists of, once all of it was seen. */
-export interface ResponseParts {
+/** What a response consists of, once all of it was seen, and what may be done with it. */
+export interface ResponseParts extends StalenessTerms {
   readonly status: number;
   /** Reason phrase of the handler's own; `''` for the usual one. */
   readonly reason: string;
@@ -15,6 +16,8 @@ export interface ResponseParts {
   readonly storedAt: number;
   /** When it becomes stale, epoch milliseconds. */
   readonly staleAt: number;
+  /** Instant from which `Age` counts, epoch seconds; `undefined`: no `Age` is sent. */
+  readonly ageFrom: number | undefined;
 }
 
 /** A response as it will be sent again. */
@@ -25,47 +28,62 @@ export class StoredResponse implements ResponseParts {
   readonly body: Buffer;
   readonly storedAt: number;
   readonly staleAt: number;
-  /** Instant from which `Age` counts, epoch seconds; `undefined`: no `Age` is sent. */
-  readonly #ageFrom: number | undefined;
+  readonly ageFrom: number | undefined;
+  readonly staleWhileRevalidate: number;
+  readonly staleIfError: number;
+  readonly mustRevalidate: boolean;
+  readonly alwaysValidate: boolean;
 
-  constructor({ status, reason, fields, body, storedAt, staleAt }: ResponseParts) {
-    this.status = status;
-    this.reason = reason;
-    this.fields = fields;
-    this.body = body;
-    this.storedAt = storedAt;
-    this.staleAt = staleAt;
-    this.#ageFrom = ageOrigin(fields);
+  constructor(parts: ResponseParts) {
+    this.status = parts.status;
+    this.reason = parts.reason;
+    this.fields = parts.fields;
+    this.body = parts.body;
+    this.storedAt = parts.storedAt;
+    this.staleAt = parts.staleAt;
+    this.ageFrom = parts.ageFrom;
+    this.staleWhileRevalidate = parts.staleWhileRevalidate;
+    this.staleIfError = parts.staleIfError;
+    this.mustRevalidate = parts.mustRevalidate;
+    this.alwaysValidate = parts.alwaysValidate;
   }
 
+  /** Whether it may be served without asking the handlers. */
   isFresh(now: number): boolean {
-    return now < this.staleAt;
+    return now < this.staleAt && !this.alwaysValidate;
   }
 
-  /**
-   * Seconds since the response was made, by its own `max-age` and `Expires`; `undefined` if
-   * either is missing or unreadable. Never negative, also when the clock was set back.
-   */
+  /** Whether it may be served while it is refreshed. */
+  isServableMeanwhile(now: number): boolean {
+    return now < this.staleAt + this.staleWhileRevalidate * 1000 && !this.alwaysValidate;
+  }
+
+  /** Whether it may stand in for an error. */
+  isServableOnError(now: number): boolean {
+    return now < this.staleAt + this.staleIfError * 1000 && !this.alwaysValidate;
+  }
+
+  /** Seconds for which it is still fresh; negative once it is stale. */
+  remainingSeconds(now: number): number {
+    return Math.floor((this.staleAt - now) / 1000);
+  }
+
+  /** Its current age in seconds. Never negative, also when the clock was set back. */
   age(now: number): number | undefined {
-    if (this.#ageFrom === undefined) return undefined;
-    return Math.max(0, Math.floor(now / 1000) - this.#ageFrom);
+    if (this.ageFrom === undefined) return undefined;
+    return Math.max(0, Math.floor(now / 1000 - this.ageFrom));
+  }
+
+  /** Reads its fields by name, as functions of `http/` want it. */
+  get field(): FieldLookup {
+    return (name) => fieldOf(this.fields, name);
   }
 }
 
-/** Value of a field, the last one if it was sent several times. */
-export function fieldOf(fields: FieldList, name: string): string | undefined {
-  for (let i = fields.length - 2; i >= 0; i -= 2) {
-    if ((fields[i] as string).toLowerCase() !== name) continue;
-    const value = fields[i + 1]!;
-    return typeof value === 'string' ? value : value.at(-1);
+/** The lines of a field; one value, or a list if it was sent several times. */
+export function fieldOf(fields: FieldList, name: string): HeaderValue {
+  for (let i = 0; i < fields.length; i += 2) {
+    if ((fields[i] as string).toLowerCase() === name) return fields[i + 1];
   }
   return undefined;
-}
-
-/** Django's reckoning: the age is what has passed of `max-age` on the way to `Expires`. */
-function ageOrigin(fields: FieldList): number | undefined {
-  const maxAge = directiveSeconds(parseCacheControl(fieldOf(fields, 'cache-control')), 'max-age');
-  const expiresAt = parseHttpDate(fieldOf(fields, 'expires'));
-  if (maxAge === undefined || expiresAt === undefined) return undefined;
-  return Math.floor(expiresAt / 1000) - maxAge;
 }

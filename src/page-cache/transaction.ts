@@ -1,18 +1,27 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { MaybePromise } from '../cache/base-cache';
+import { applyPreconditions, validatorsOf } from '../headers/conditional-response';
 import type { Next, Request, Response } from '../headers/middleware';
 import { patchFreshnessHeaders } from '../headers/patch-freshness';
 import { patchVaryHeaders } from '../headers/patch-vary';
 import { hasDirective, parseCacheControl } from '../http/cache-control';
-import { statedLifetime } from '../http/freshness';
+import type { CacheOutcome } from '../http/cache-status';
 import type { HeaderValue } from '../http/header-value';
 import { formatHttpDate } from '../http/http-date';
-import { refusalOf } from '../http/storability';
-import type { PageSettings } from './page-settings';
-import { after, findResponse, storeResponse } from './page-store';
-import { type Recording, recordResponse } from './recorder';
+import { readPreconditions } from '../http/preconditions';
+import { type RequestDirectives, requestDirectives } from '../http/request-directives';
+import { hasValidator } from '../http/storability';
+import { canDetach, detachedRunOf, runDetached } from './detached-request';
+import { type Flight, type Landing, PageFlights } from './flights';
+import { freshen, isSameRepresentation } from './freshen';
+import { invalidationClock, isInvalidatedSince, noteSuffix } from './invalidate';
+import { tellOutcome } from './outcomes';
+import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
+import { backendOf, type PageSettings } from './page-settings';
+import { after, findResponse, type PageLookup, removePage, storeResponse } from './page-store';
+import { type HeadDecision, type Recording, recordResponse } from './recorder';
 import { replay } from './replay';
-import { absoluteUrl, mayUseCache, type PageKey, pageKeyFor } from './request-key';
+import { absoluteUrl, mayUseCache, type PageKey, pageKeyFor, variantOf } from './request-key';
 import { StoredResponse } from './stored-response';
 import { varyingNames } from './varying-names';
 
@@ -28,29 +37,52 @@ interface TransactionHolder {
   [TRANSACTION]?: PageTransaction;
 }
 
-/** Statuses whose headers are patched, as in Django; only the first is stored. */
-const STORED_STATUS = 200;
-const PATCHED_STATUSES = new Set([STORED_STATUS, 304]);
+/** Answers of handlers that something stale may stand in for (RFC 5861 §4). */
+const ERRORS = new Set([500, 502, 503, 504]);
+
+/** Request headers that ask for less than the page, and must not keep it from being stored. */
+const PARTIAL_HEADERS = [
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'range',
+];
 
 /**
- * One page cache's dealings with one request: the look-up, and the recording of the response after
+ * One page cache's dealings with one request: the look-up, and what becomes of the response after
  * a miss. Those of nested caches are linked, innermost first.
  */
 export class PageTransaction {
   settings: PageSettings;
   readonly #req: Request;
-  readonly #res: Response;
+  readonly #res: ServerResponse;
   readonly #pageSeconds: number | null;
   readonly #outer: PageTransaction | undefined;
   readonly #method: string | undefined;
   #state: State = 'open';
   #isWatching = false;
-  #key: PageKey | undefined;
-  /** Request headers as they were looked up; handlers may change them, and the key must not. */
+  /** Request headers as they came; handlers see, and may make, others. */
   #headers: IncomingHttpHeaders = {};
+  #key: PageKey | undefined;
+  #storageKey = '';
+  #flight: Flight | undefined;
+  /** A stored response that is stale, but may still turn out to hold. */
+  #stale: StoredResponse | undefined;
+  /** The stored GET to a HEAD, which its answer confirms or refutes. */
+  #staleGet: { readonly key: PageKey; readonly response: StoredResponse } | undefined;
+  #isValidating = false;
+  #hasStripped = false;
+  #mustNotStore = false;
+  #requestedAt = 0;
+  #begunAt = 0;
+  #terms: PageTerms | undefined;
   #sentAt = 0;
-  #seconds = 0;
+  #ageFrom: number | undefined;
   #vary: readonly string[] = [];
+  #outcome: CacheOutcome = {};
+  #replacement: StoredResponse | undefined;
 
   /**
    * @param pageSeconds - The page's own timeout, which goes before all others; `null`: none.
@@ -62,7 +94,7 @@ export class PageTransaction {
     pageSeconds: number | null = null,
   ) {
     this.#req = req;
-    this.#res = res;
+    this.#res = res as ServerResponse;
     this.settings = settings;
     this.#pageSeconds = pageSeconds;
     this.#method = req.method;
@@ -88,8 +120,11 @@ export class PageTransaction {
     this.#isWatching = true;
     recordResponse(this.#res, this.#method === 'HEAD', {
       isWanted: () => this.#state === 'missed',
+      mayReplace: () => this.#stale !== undefined || this.#hasStripped,
       onHead: () => this.#onHead(),
+      onFinalHead: () => this.#onFinalHead(),
       onComplete: (recording) => this.#store(recording),
+      onAbandoned: () => this.#flight?.land({ kind: 'failed' }),
     });
   }
 
@@ -100,114 +135,425 @@ export class PageTransaction {
     // A method overridden on the way is not the one that the client will think was answered.
     if (url === undefined || req.method !== this.#method) {
       this.#state = 'passed';
+      tellOutcome(req, this.settings, { fwd: 'bypass' });
       next();
       return;
     }
-    const found = this.#find(url);
-    if (found instanceof Promise) return found.then((response) => this.#answer(response, next));
-    this.#answer(found, next);
+    this.#headers = req.headers;
+    this.#key = pageKeyFor(req, url, 'GET', this.settings);
+    noteSuffix(this.#key.suffix);
+    if (this.#method === 'HEAD') return this.#lookUpHead(url, next);
+    return this.#search(next, performance.now() + this.settings.waitMs);
   }
 
   /** HEAD is answered by a stored GET, or else by a stored HEAD. */
-  #find(url: string): MaybePromise<StoredResponse | undefined> {
+  #lookUpHead(url: string, next: Next): void | Promise<void> {
+    const getKey = this.#key!;
     const { settings } = this;
-    const { headers } = this.#req;
-    const key = pageKeyFor(this.#req, url, 'GET', settings);
-    this.#key = key;
-    const found = after(findResponse(settings, key, headers), ifFresh);
-    if (this.#method === 'GET') return found;
-    return after(found, (response) => {
-      if (response !== undefined) return response;
+    return after(findResponse(settings, getKey, this.#headers), (get): MaybePromise<void> => {
+      const { response } = get;
+      if (response !== undefined && this.#isReusable(response)) return this.#hit(response);
+      if (response !== undefined) this.#staleGet = { key: getKey, response };
       const headKey = pageKeyFor(this.#req, url, 'HEAD', settings);
       this.#key = headKey;
-      return after(findResponse(settings, headKey, headers), ifFresh);
+      return after(findResponse(settings, headKey, this.#headers), (head) => {
+        if (head.response !== undefined && this.#isReusable(head.response)) {
+          return this.#hit(head.response);
+        }
+        if (this.#wishes()?.onlyIfCached) return this.#refuse();
+        this.#run({ ...head, response: undefined }, next, undefined);
+      });
     });
   }
 
-  #answer(response: StoredResponse | undefined, next: Next): void {
-    if (response === undefined) {
-      this.#state = 'missed';
-      this.#headers = { ...this.#req.headers };
-      if (!this.#isWatching) this.watchResponse();
-      next();
-      return;
+  #search(next: Next, deadline: number): void | Promise<void> {
+    return after(findResponse(this.settings, this.#key!, this.#headers), (lookup) =>
+      this.#decide(lookup, next, deadline),
+    );
+  }
+
+  /** @see RFC 9111 §4 */
+  #decide(lookup: PageLookup, next: Next, deadline: number): MaybePromise<void> {
+    const { response, storageKey } = lookup;
+    const { settings } = this;
+    const now = Date.now();
+    const flights = this.#flights();
+    if (detachedRunOf(this.#req) !== undefined) {
+      return this.#run(lookup, next, flights?.get(storageKey) ?? flights?.begin(storageKey));
     }
+    if (response === undefined) {
+      if (this.#wishes()?.onlyIfCached) return this.#refuse();
+      return this.#join(lookup, next, deadline);
+    }
+    if (this.#isReusable(response)) return this.#hit(response);
+    const wishes = this.#wishes();
+    if (wishes?.onlyIfCached) return this.#refuse();
+    if (wishes?.noCache || wishes?.maxAge !== undefined) return this.#join(lookup, next, deadline);
+
+    if (response.isServableMeanwhile(now) && canDetach(this.#req)) {
+      this.#refresh(lookup);
+      return this.#hit(response);
+    }
+    if (response.isServableOnError(now)) {
+      if (flights?.isBackingOff(storageKey, now)) return this.#hit(response, { detail: 'error' });
+      if (settings.softTimeout !== undefined && canDetach(this.#req)) {
+        return this.#race(lookup, response, settings.softTimeout);
+      }
+    }
+    return this.#join(lookup, next, deadline);
+  }
+
+  /** Whether a stored response answers the request without more ado. */
+  #isReusable(response: StoredResponse): boolean {
+    const now = Date.now();
+    const wishes = this.#wishes();
+    if (wishes === undefined) return response.isFresh(now);
+    if (wishes.noCache || wishes.noStore) return false;
+    if (wishes.maxAge !== undefined && (response.age(now) ?? 0) > wishes.maxAge) return false;
+    if (response.alwaysValidate) return false;
+    const remainingMs = response.staleAt - now;
+    if (remainingMs > 0) return remainingMs >= wishes.minFresh * 1000;
+    return !response.mustRevalidate && -remainingMs <= wishes.maxStale * 1000;
+  }
+
+  /** What the client asks of caches, where the site lets it. */
+  #wishes(): RequestDirectives | undefined {
+    if (!this.settings.requestDirectives) return undefined;
+    const { headers } = this.#req;
+    return requestDirectives(headers['cache-control'], headers.pragma as string | undefined);
+  }
+
+  #flights(): PageFlights | undefined {
+    try {
+      return PageFlights.of(backendOf(this.settings));
+    } catch {
+      // The look-up has reported it already.
+      return undefined;
+    }
+  }
+
+  /** Waits for another request that renders the same page, or renders it. */
+  #join(lookup: PageLookup, next: Next, deadline: number): MaybePromise<void> {
+    const { storageKey } = lookup;
+    const flights = this.#flights();
+    const leftMs = deadline - performance.now();
+    if (flights === undefined || flights.isUncacheable(storageKey, Date.now())) {
+      return this.#run(lookup, next, undefined);
+    }
+    const flight = flights.get(storageKey);
+    if (flight === undefined) return this.#run(lookup, next, flights.begin(storageKey));
+    if (leftMs <= 0 || flight.isOlderThan(this.settings.waitMs)) {
+      return this.#run(lookup, next, undefined);
+    }
+    return settledWithin(flight.landing, leftMs).then((landing) =>
+      this.#afterWaiting(landing, lookup, next, deadline),
+    );
+  }
+
+  #afterWaiting(
+    landing: Landing | undefined,
+    lookup: PageLookup,
+    next: Next,
+    deadline: number,
+  ): void | Promise<void> {
+    // Nobody is there to be answered.
+    if (this.#res.destroyed) return;
+    if (landing === undefined || landing.kind === 'uncacheable') {
+      return this.#run(lookup, next, undefined);
+    }
+    if (landing.kind === 'stored') {
+      const isMine = variantOf(landing.vary, this.#headers) === landing.variant;
+      if (isMine && landing.response.isFresh(Date.now())) {
+        return this.#hit(landing.response, { collapsed: true });
+      }
+    }
+    return this.#search(next, deadline);
+  }
+
+  #hit(response: StoredResponse, more: CacheOutcome = {}): void {
     this.#state = 'hit';
     // What a cache further in has stored is not stored once more, with its life begun anew.
     for (let outer = this.#outer; outer !== undefined; outer = outer.#outer) {
       outer.#state = 'passed';
     }
-    replay(this.#req, this.#res, response);
+    const ttl = response.remainingSeconds(Date.now());
+    const status = tellOutcome(this.#req, this.settings, { hit: true, ttl, ...more });
+    replay({ method: this.#method, headers: this.#headers }, this.#res, response, status);
+  }
+
+  /** @see RFC 9111 §5.2.1.7 */
+  #refuse(): void {
+    this.#state = 'hit';
+    const status = tellOutcome(this.#req, this.settings, { detail: 'only-if-cached' });
+    if (status !== undefined) this.#res.setHeader('Cache-Status', status);
+    this.#res.statusCode = 504;
+    this.#res.end();
+  }
+
+  /** Has the page rendered anew behind the scenes, unless that is under way or failed just now. */
+  #refresh(lookup: PageLookup): Promise<Landing> | undefined {
+    const { storageKey, vary = [] } = lookup;
+    const flights = this.#flights();
+    if (flights === undefined || flights.isBackingOff(storageKey, Date.now())) return undefined;
+    const underWay = flights.get(storageKey);
+    if (underWay !== undefined) return underWay.landing;
+    const flight = flights.begin(storageKey);
+    const headers = Object.fromEntries(
+      vary.flatMap((name) => {
+        const value = this.#headers[name];
+        return value === undefined ? [] : [[name, String(value)]];
+      }),
+    );
+    const { settings } = this;
+    const land = (landing: Landing): void => {
+      if (landing.kind !== 'stored') flights.markFailed(storageKey, Date.now());
+      flight.land(landing);
+    };
+    // Not in the way of the answer that this is about.
+    setImmediate(() => {
+      try {
+        runDetached(this.#req, new URL(this.#key!.url), headers, { key: storageKey, land });
+      } catch (error) {
+        settings.onError(error, { operation: 'write', key: storageKey });
+        land({ kind: 'failed' });
+      }
+    });
+    return flight.landing;
+  }
+
+  /** Gives a detached run some time, and serves what there is when that is over. */
+  async #race(lookup: PageLookup, response: StoredResponse, seconds: number): Promise<void> {
+    const landing = await settledWithin(this.#refresh(lookup) ?? NEVER, seconds * 1000);
+    if (this.#res.destroyed) return;
+    const isMine =
+      landing?.kind === 'stored' && variantOf(landing.vary, this.#headers) === landing.variant;
+    this.#hit(isMine ? landing.response : response, isMine ? { collapsed: true } : {});
+  }
+
+  /** Lets the handlers run, on a request that asks for the whole page. */
+  #run(lookup: PageLookup, next: Next, flight: Flight | undefined): void {
+    const { response, vary, storageKey } = lookup;
+    const wishes = this.#wishes();
+    this.#state = 'missed';
+    this.#flight = flight;
+    this.#storageKey = storageKey;
+    this.#stale = response;
+    this.#mustNotStore = wishes?.noStore === true;
+    this.#requestedAt = Date.now();
+    this.#begunAt = invalidationClock();
+    const missed = vary === undefined || vary.length === 0 ? 'uri-miss' : 'vary-miss';
+    const isStale = response !== undefined && !response.isFresh(this.#requestedAt);
+    const fwd = response === undefined ? missed : isStale ? 'stale' : 'request';
+    this.#outcome = { fwd, detail: 'not-stored' };
+    if (flight !== undefined) {
+      this.#res.once('close', () => flight.land({ kind: 'failed' }));
+    }
+    this.#prepareRequest();
+    if (!this.#isWatching) this.watchResponse();
+    next();
   }
 
   /**
-   * Decides on the response as its head is sent: patches its headers, and returns the largest body
-   * to store; `undefined`: none.
-   *
-   * @see Django's `UpdateCacheMiddleware.process_response`
+   * Takes from the request what asks for less than the page, and puts in the question whether the
+   * stored one still holds. A page that is not stored anyway is asked for as the client did.
    */
-  #onHead(): number | undefined {
-    const res = this.#res;
-    const { settings } = this;
-    const status = res.statusCode;
-    if (!PATCHED_STATUSES.has(status) || this.#isEndless()) return undefined;
-
-    const cacheControl = header(res, 'cache-control');
-    const fields = {
-      cacheControl,
-      vary: header(res, 'vary'),
-      setCookie: header(res, 'set-cookie'),
-    };
-    if (refusalOf(fields, settings) !== undefined) return undefined;
-
-    const stated = statedLifetime(cacheControl);
-    let seconds = this.#pageSeconds;
-    if (seconds === null) {
-      seconds = stated?.seconds ?? settings.seconds;
-      if (seconds === null || stated?.seconds === 0) return undefined;
-    }
-    // Credentials single out a visitor, unless the response says that it is for all.
-    const { authorization } = this.#headers;
-    if (authorization !== undefined && authorization !== '') {
-      if (!hasDirective(parseCacheControl(cacheControl), 'public')) {
-        patchVaryHeaders(res, ['Authorization']);
+  #prepareRequest(): void {
+    const { headers } = this.#req;
+    this.#headers = { ...headers };
+    const isStorable = !this.#flights()?.isUncacheable(this.#storageKey, Date.now());
+    if (isStorable) {
+      for (const name of PARTIAL_HEADERS) {
+        if (headers[name] === undefined) continue;
+        delete headers[name];
+        this.#hasStripped = true;
       }
     }
-    // A lifetime meant for shared caches says nothing of how long a browser may keep the page.
-    const isForSharedOnly = this.#pageSeconds === null && stated?.directive === 's-maxage';
-    if (!isForSharedOnly) patchFreshnessHeaders(res, seconds);
-    if (status !== STORED_STATUS || seconds <= 0) return undefined;
-
-    // Sent now rather than added by Node, so that a hit repeats it.
-    if (res.sendDate && !res.hasHeader('Date')) res.setHeader('Date', formatHttpDate(Date.now()));
-    this.#sentAt = Date.now();
-    this.#seconds = seconds;
-    this.#vary = varyingNames(header(res, 'vary'), settings);
-    return settings.maxBytes;
+    const stale = this.#stale;
+    if (stale === undefined || !isStorable || !hasValidator(stale.field)) return;
+    const etag = stale.field('etag');
+    const lastModified = stale.field('last-modified');
+    if (etag !== undefined) headers['if-none-match'] = String(etag);
+    if (lastModified !== undefined) headers['if-modified-since'] = String(lastModified);
+    this.#isValidating = true;
   }
 
-  /** Whether the response is known from the start to be too long to store. */
-  #isEndless(): boolean {
-    const type = String(header(this.#res, 'content-type') ?? '');
-    if (type.toLowerCase().startsWith('text/event-stream')) return true;
-    return Number(header(this.#res, 'content-length') ?? 0) > this.settings.maxBytes;
+  /** Decides on the handlers' response as its head is sent. */
+  #onHead(): HeadDecision {
+    const res = this.#res;
+    const status = res.statusCode;
+    const now = Date.now();
+    if (this.#isValidating && status === 304) return this.#onValidated(now);
+    if (this.#staleGet !== undefined) this.#onHeadOfStored(now);
+    if (ERRORS.has(status)) {
+      this.#flights()?.markFailed(this.#storageKey, now);
+      if (this.#stale?.isServableOnError(now)) {
+        // Those who wait look again, and find the same stale page in the back-off.
+        this.#land({ kind: 'failed' });
+        this.#outcome = { fwd: 'stale', fwdStatus: status, detail: 'error' };
+        return this.#replaceBy(this.#stale);
+      }
+    }
+    const verdict = judgeResponse(status, fieldsOf(res), this.settings, this.#facts());
+    // Credentials single out a visitor, unless the response says that it is for all.
+    if (verdict.refusal === undefined || verdict.patchSeconds !== undefined)
+      this.#keepToCredentials();
+    if (verdict.patchSeconds !== undefined) patchFreshnessHeaders(res, verdict.patchSeconds);
+    if (verdict.terms === undefined || this.#mustNotStore) {
+      return this.#onRefused(verdict.refusal ?? 'no-store', status);
+    }
+    // Sent now rather than added by Node, so that a hit repeats it.
+    if (res.sendDate && !res.hasHeader('Date')) res.setHeader('Date', formatHttpDate(now));
+    this.#terms = verdict.terms;
+    this.#sentAt = now;
+    this.#ageFrom = ageOrigin(
+      fieldsOf(res),
+      verdict.patchSeconds !== undefined,
+      now,
+      verdict.terms,
+    );
+    this.#vary = varyingNames(res.getHeader('vary') as HeaderValue, this.settings);
+    this.#outcome = { ...this.#outcome, stored: true, detail: undefined };
+    return { limit: this.settings.maxBytes };
+  }
+
+  #facts() {
+    const { authorization } = this.#headers;
+    return {
+      hasCredentials: authorization !== undefined && authorization !== '',
+      pageSeconds: this.#pageSeconds,
+      requestedAt: this.#requestedAt,
+    };
+  }
+
+  #keepToCredentials(): void {
+    if (!this.#facts().hasCredentials || !this.settings.patchHeaders) return;
+    const directives = parseCacheControl(this.#res.getHeader('cache-control') as HeaderValue);
+    if (!hasDirective(directives, 'public')) patchVaryHeaders(this.#res, ['Authorization']);
+  }
+
+  #onRefused(refusal: NotStored, status: number): HeadDecision {
+    this.#outcome = { ...this.#outcome, detail: refusal };
+    // An error says nothing of the page itself; the next visitor may find it well.
+    if (!ERRORS.has(status) && status !== 304) {
+      this.#flights()?.markUncacheable(this.#storageKey, Date.now());
+    }
+    this.#land({ kind: 'uncacheable' });
+    return {};
+  }
+
+  /** The stored response still holds: it is brought up to date, and sent. @see RFC 9111 §4.3.4 */
+  #onValidated(now: number): HeadDecision {
+    const stale = this.#stale!;
+    const updated = freshen(stale, this.#res, this.settings, this.#facts(), now);
+    this.#outcome = { fwd: 'stale', fwdStatus: 304, stored: updated.isStorable };
+    if (updated.isStorable) {
+      const vary = varyingNames(updated.response.field('vary'), this.settings);
+      this.#keep(this.#key!, vary, updated.response);
+    } else {
+      this.#land({ kind: 'uncacheable' });
+    }
+    return this.#replaceBy(updated.response);
+  }
+
+  /** A HEAD tells whether the stored GET still holds. @see RFC 9111 §4.3.5 */
+  #onHeadOfStored(now: number): void {
+    const { key, response } = this.#staleGet!;
+    if (this.#res.statusCode !== 200) return;
+    if (!isSameRepresentation(response, this.#res)) {
+      void removePage(this.settings, key);
+      return;
+    }
+    const updated = freshen(response, this.#res, this.settings, this.#facts(), now);
+    if (!updated.isStorable) return;
+    const vary = varyingNames(updated.response.field('vary'), this.settings);
+    void storeResponse(this.settings, key, vary, this.#headers, updated.response);
+  }
+
+  #replaceBy(replacement: StoredResponse): HeadDecision {
+    this.#replacement = replacement;
+    return { replacement };
+  }
+
+  /** Answers the client's own preconditions, which the handlers were not shown. */
+  #onFinalHead(): boolean {
+    const res = this.#res;
+    const replacement = this.#replacement;
+    const now = Date.now();
+    const age = replacement?.age(now);
+    if (age !== undefined) res.setHeader('Age', age);
+    const ttl = replacement?.remainingSeconds(now) ?? this.#terms?.seconds;
+    const outcome = this.#outcome.stored ? { ...this.#outcome, ttl } : this.#outcome;
+    const status = tellOutcome(this.#req, this.settings, outcome);
+    let isBodiless = false;
+    const preconditions = this.#hasStripped ? readPreconditions(this.#headers) : undefined;
+    if (preconditions !== undefined && res.statusCode >= 200 && res.statusCode < 300) {
+      isBodiless = applyPreconditions(res, this.#method, preconditions, validatorsOf(res));
+    }
+    if (status !== undefined) res.setHeader('Cache-Status', status);
+    return isBodiless;
   }
 
   #store(recording: Recording): void {
+    const terms = this.#terms!;
+    const { seconds, withheld } = terms;
     const response = new StoredResponse({
+      ...terms,
       ...recording,
+      fields: without(recording.fields, withheld),
       storedAt: this.#sentAt,
-      staleAt: this.#sentAt + this.#seconds * 1000,
+      staleAt: this.#sentAt + seconds * 1000,
+      ageFrom: this.#ageFrom,
     });
+    this.#keep(this.#key!, this.#vary, response);
+  }
+
+  #keep(key: PageKey, vary: readonly string[], response: StoredResponse): void {
+    if (isInvalidatedSince(key.url, this.#begunAt)) {
+      this.#land({ kind: 'uncacheable' });
+      return;
+    }
+    const flights = this.#flights();
+    // To be validated each time, it spares nobody who waits for it a run of their own.
+    if (response.alwaysValidate) flights?.markUncacheable(this.#storageKey, Date.now());
+    else flights?.markStored(this.#storageKey);
     // Never rejects: a cache that fails is reported, and the visitor has the page already.
-    void storeResponse(this.settings, this.#key!, this.#vary, this.#headers, response);
+    void storeResponse(this.settings, key, vary, this.#headers, response);
+    this.#land(
+      response.alwaysValidate
+        ? { kind: 'uncacheable' }
+        : { kind: 'stored', variant: variantOf(vary, this.#headers), vary, response },
+    );
+  }
+
+  #land(landing: Landing): void {
+    this.#flight?.land(landing);
+    const run = detachedRunOf(this.#req);
+    if (run?.key === this.#storageKey) run.land(landing);
   }
 }
 
-function ifFresh(response: StoredResponse | undefined): StoredResponse | undefined {
-  return response?.isFresh(Date.now()) ? response : undefined;
+const NEVER = new Promise<never>(() => {});
+
+/** What `promise` comes to, or `undefined` if that takes longer than this. */
+async function settledWithin<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), Math.min(ms, 2 ** 31 - 1));
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
-function header(res: Response, name: string): HeaderValue {
-  return res.getHeader(name) as HeaderValue;
+function without(
+  fields: Recording['fields'],
+  names: ReadonlySet<string>,
+): (string | readonly string[])[] {
+  const kept: (string | readonly string[])[] = [];
+  for (let i = 0; i < fields.length; i += 2) {
+    if (!names.has((fields[i] as string).toLowerCase())) kept.push(fields[i]!, fields[i + 1]!);
+  }
+  return kept;
 }

@@ -1,6 +1,10 @@
 import { asMiddleware, type Middleware } from '../headers/middleware';
+import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
 import { PageTransaction } from './transaction';
+
+/** Methods that change nothing, besides those that are cached (RFC 9110 §9.2.1). */
+const SAFE_METHODS = new Set(['OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY']);
 
 /**
  * The outer half of the page cache, mounted **before** everything else: it stores what
@@ -9,7 +13,8 @@ import { PageTransaction } from './transaction';
  *
  * Stored are responses to GET and HEAD with status 200, unless their headers (`Cache-Control`,
  * `Vary: *`, `Set-Cookie`) tell otherwise. They get `Expires` and `Cache-Control: max-age`, by
- * which browsers and proxies cache them too.
+ * which browsers and proxies cache them too. A POST, PUT, DELETE, PATCH or unknown method that
+ * succeeds removes the pages of its URL (RFC 9111 §4.4).
  *
  * @param options - They hold for the `fetchFromCache()` that follows, too.
  * @throws TypeError when made, if an option makes no sense.
@@ -22,9 +27,12 @@ import { PageTransaction } from './transaction';
 export function updateCache(options: PageCacheOptions = {}): Middleware {
   checkPageOptions('updateCache', options);
   const currentSettings = settingsFor(options);
+  registerSpace(currentSettings);
   return asMiddleware('updateCache', (req, res, next) => {
     if (req.method === 'GET' || req.method === 'HEAD') {
       new PageTransaction(req, res, currentSettings()).watchResponse();
+    } else if (!SAFE_METHODS.has(req.method ?? '')) {
+      invalidateOnSuccess(req, res);
     }
     next();
   });

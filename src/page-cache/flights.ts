@@ -1,0 +1,113 @@
+import { LRUCache } from 'lru-cache';
+import type { BaseCache } from '../cache/base-cache';
+import type { StoredResponse } from './stored-response';
+
+/** How the run of a handler ended, for those who wait for what it makes. */
+export type Landing =
+  | {
+      readonly kind: 'stored';
+      readonly variant: string;
+      readonly vary: readonly string[];
+      readonly response: StoredResponse;
+    }
+  | { readonly kind: 'uncacheable' }
+  | { readonly kind: 'failed' };
+
+/** How long a page that proved uncacheable is rendered without anybody waiting for anybody. */
+const UNCACHEABLE_MS = 60_000;
+
+/** Pages remembered as uncacheable or failing. What is forgotten is found out again. */
+const REMEMBERED_PAGES = 10_000;
+
+const FIRST_BACK_OFF_MS = 1000;
+const LONGEST_BACK_OFF_MS = 60_000;
+
+interface Failures {
+  readonly count: number;
+  readonly retryAt: number;
+}
+
+/** One run of the handlers for a page. */
+export class Flight {
+  readonly landing: Promise<Landing>;
+  readonly #begunAt = performance.now();
+  #land!: (landing: Landing) => void;
+
+  constructor() {
+    this.landing = new Promise((resolve) => {
+      this.#land = resolve;
+    });
+  }
+
+  /** Whether it takes so long already that nobody should begin to wait for it. */
+  isOlderThan(ms: number): boolean {
+    return performance.now() - this.#begunAt > ms;
+  }
+
+  /** Tells all who wait. Only the first call counts. */
+  land(landing: Landing): void {
+    this.#land(landing);
+  }
+}
+
+/**
+ * What this process knows of the pages that are being rendered into one backend: which are under
+ * way, which are not worth waiting for, and which fail.
+ */
+export class PageFlights {
+  static readonly #byCache = new WeakMap<BaseCache, PageFlights>();
+
+  readonly #flights = new Map<string, Flight>();
+  readonly #uncacheableUntil = new LRUCache<string, number>({ max: REMEMBERED_PAGES });
+  readonly #failures = new LRUCache<string, Failures>({ max: REMEMBERED_PAGES });
+
+  static of(cache: BaseCache): PageFlights {
+    let flights = PageFlights.#byCache.get(cache);
+    if (flights === undefined) {
+      flights = new PageFlights();
+      PageFlights.#byCache.set(cache, flights);
+    }
+    return flights;
+  }
+
+  /** The run under way for this page. */
+  get(key: string): Flight | undefined {
+    return this.#flights.get(key);
+  }
+
+  /** Begins a run for this page; others may join it until it has landed. */
+  begin(key: string): Flight {
+    const flight = new Flight();
+    this.#flights.set(key, flight);
+    void flight.landing.then(() => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    });
+    return flight;
+  }
+
+  /** Whether the page is known not to be storable, so that waiting would be for nothing. */
+  isUncacheable(key: string, now: number): boolean {
+    return now < (this.#uncacheableUntil.get(key) ?? 0);
+  }
+
+  markUncacheable(key: string, now: number): void {
+    this.#uncacheableUntil.set(key, now + UNCACHEABLE_MS);
+  }
+
+  markStored(key: string): void {
+    this.#uncacheableUntil.delete(key);
+    this.#failures.delete(key);
+  }
+
+  /** Whether the handlers failed for this page a short while ago, and are to be left alone. */
+  isBackingOff(key: string, now: number): boolean {
+    return now < (this.#failures.get(key)?.retryAt ?? 0);
+  }
+
+  /** Notes a failure. The pause doubles with each, up to a minute, less a random half. */
+  markFailed(key: string, now: number): void {
+    const count = (this.#failures.get(key)?.count ?? 0) + 1;
+    const pause = Math.min(FIRST_BACK_OFF_MS * 2 ** (count - 1), LONGEST_BACK_OFF_MS);
+    this.#failures.set(key, { count, retryAt: now + pause * (0.5 + Math.random() / 2) });
+  }
+}
