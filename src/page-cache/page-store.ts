@@ -1,7 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { BaseCache, MaybePromise } from '../cache/base-cache';
 import { PageRecord } from './page-record';
-import { backendOf, type PageCacheFailure, type PageSettings } from './page-settings';
+import {
+  backendOf,
+  type PageCacheFailure,
+  type PageSettings,
+  reportFailure,
+} from './page-settings';
 import { type PageKey, variantKey, variantOf } from './request-key';
 import type { StoredResponse } from './stored-response';
 
@@ -78,8 +83,7 @@ function readRecord(
     if (found === undefined) return undefined;
     const record = found instanceof PageRecord ? found : PageRecord.from(found as Uint8Array);
     if (record === undefined) {
-      settings.onError(new Error('The entry is not a whole page.'), { operation: 'read', key });
-      return undefined;
+      return failed(settings, new Error('The entry is not a whole page.'), 'read', key);
     }
     return record.url === url && record.variant === variant ? record : undefined;
   };
@@ -109,7 +113,7 @@ function failed(
   operation: PageCacheFailure['operation'],
   key: string,
 ): undefined {
-  settings.onError(error, { operation, key });
+  reportFailure(settings, error, { operation, key });
   return undefined;
 }
 

@@ -137,6 +137,8 @@ export class PageTransaction {
     for (let outer = this.#outer; outer !== undefined; outer = outer.#outer) {
       outer.#state = 'passed';
     }
+    // A timeout that would not wait for the look-up has answered in the meantime.
+    if (this.#res.headersSent) return;
     replay(this.#req, this.#res, response);
   }
 
