@@ -69,8 +69,8 @@ export function settings(): void {
   createCaches({ default: {}, files: { backend: 'file' } });
   // @ts-expect-error: an option is misspelt
   createCaches({ default: { options: { maxBites: 1000 } } });
-  // @ts-expect-error: an option is misspelt
-  createCaches({ default: { backend: 'file', location: '/x', options: { serialiser: 'json' } } });
+  // @ts-expect-error: a directory is a path or a URL
+  createCaches({ default: {}, files: { backend: 'file', location: 5 } });
   // @ts-expect-error: seconds, not a date
   createCaches({ default: { timeout: new Date() } });
   // @ts-expect-error: no class of a cache
