@@ -1,8 +1,11 @@
 import { crc32 } from 'node:zlib';
-import type { ResponseParts } from './stored-response';
+import { isFieldText } from '../http/header-value';
+import { isToken } from '../http/token';
+import type { FieldList, ResponseParts } from './stored-response';
 
 /** What a frame holds; see `PageRecord`. */
 export interface FrameParts {
+  readonly key: string;
   readonly url: string;
   readonly variant: string;
   readonly vary: readonly string[];
@@ -24,19 +27,20 @@ export interface FrameParts {
  * | 24 | 8 | when the record expires |
  * | 32 | 4 | length of the text |
  * | 36 | 4 | length of the body |
- * | 40 | 4 | CRC-32 of text and body |
- * | 44 | | text: URL, variant, vary list, reason, then names and values, one a line, UTF-8 |
+ * | 40 | 4 | CRC-32 of everything else |
+ * | 44 | | text: key, URL, variant, vary list, reason, then names and values, one a line, UTF-8 |
  * | | | body |
  */
 const HEAD_LENGTH = 44;
+const CHECKSUM_OFFSET = 40;
 const MAGIC = 0x43575047;
 const VERSION = 1;
 
 /** Lines of the text that stand before the header fields. */
-const FIXED_LINES = 4;
+const FIXED_LINES = 5;
 
-export function encodeFrame({ url, variant, vary, response, expiresAt }: FrameParts): Buffer {
-  const lines = [url, variant, vary.join(','), response?.reason ?? ''];
+export function encodeFrame({ key, url, variant, vary, response, expiresAt }: FrameParts): Buffer {
+  const lines = [key, url, variant, vary.join(','), response?.reason ?? ''];
   if (response !== undefined) {
     const { fields } = response;
     for (let i = 0; i < fields.length; i += 2) {
@@ -60,7 +64,7 @@ export function encodeFrame({ url, variant, vary, response, expiresAt }: FramePa
   frame.writeUInt32BE(body.length, 36);
   frame.set(text, HEAD_LENGTH);
   frame.set(body, HEAD_LENGTH + text.length);
-  frame.writeUInt32BE(crc32(frame.subarray(HEAD_LENGTH)), 40);
+  frame.writeUInt32BE(checksum(frame), CHECKSUM_OFFSET);
   return frame;
 }
 
@@ -74,26 +78,43 @@ export function decodeFrame(bytes: Uint8Array): FrameParts | undefined {
   if (frame.readUInt8(4) !== VERSION) return undefined;
   const bodyStart = HEAD_LENGTH + frame.readUInt32BE(32);
   if (bodyStart + frame.readUInt32BE(36) !== frame.length) return undefined;
-  if (crc32(frame.subarray(HEAD_LENGTH)) !== frame.readUInt32BE(40)) return undefined;
+  if (checksum(frame) !== frame.readUInt32BE(CHECKSUM_OFFSET)) return undefined;
   const lines = frame.toString('utf8', HEAD_LENGTH, bodyStart).split('\n');
-  const [url = '', variant = '', vary = '', reason = ''] = lines;
+  if (lines.length < FIXED_LINES || (lines.length - FIXED_LINES) % 2 !== 0) return undefined;
+  const [key, url, variant, vary, reason] = lines as [string, string, string, string, string];
   const hasResponse = frame.readUInt8(5) === 1;
+  const status = frame.readUInt16BE(6);
+  const fields = fieldsOf(lines);
+  // Sending it would throw, or split the response in two.
+  if (hasResponse && !isSendable(status, reason, fields)) return undefined;
   return {
+    key,
     url,
     variant,
     vary: vary === '' ? [] : vary.split(','),
     expiresAt: frame.readDoubleBE(24),
     response: hasResponse
       ? {
-          status: frame.readUInt16BE(6),
+          status,
           reason,
-          fields: fieldsOf(lines),
+          fields,
           body: frame.subarray(bodyStart),
           storedAt: frame.readDoubleBE(8),
           staleAt: frame.readDoubleBE(16),
         }
       : undefined,
   };
+}
+
+function checksum(frame: Buffer): number {
+  return crc32(frame.subarray(HEAD_LENGTH), crc32(frame.subarray(0, CHECKSUM_OFFSET)));
+}
+
+function isSendable(status: number, reason: string, fields: FieldList): boolean {
+  if (status < 200 || status > 599 || !isFieldText(reason)) return false;
+  return fields.every((part, i) =>
+    i % 2 === 0 ? isToken(part as string) : [part].flat().every(isFieldText),
+  );
 }
 
 function fieldsOf(lines: readonly string[]): (string | string[])[] {

@@ -13,6 +13,8 @@ export class PageRecord implements FrozenValue, FrameParts {
   #bytes: Buffer | undefined;
 
   constructor(
+    /** The key it was stored under, without the alias's prefix and version. */
+    readonly key: string,
     /** Absolute URL it was stored for. */
     readonly url: string,
     /** Varying headers it was stored for, see `variantOf`. */
@@ -23,7 +25,7 @@ export class PageRecord implements FrozenValue, FrameParts {
     /** When the record as a whole is of no more use, epoch milliseconds. */
     readonly expiresAt: number,
   ) {
-    let length = 200 + 2 * (url.length + variant.length);
+    let length = 200 + 2 * (key.length + url.length + variant.length);
     if (response !== undefined) {
       length += response.body.length;
       for (const part of response.fields) length += 16 + 2 * part.length;
@@ -35,8 +37,9 @@ export class PageRecord implements FrozenValue, FrameParts {
   static from(bytes: Uint8Array): PageRecord | undefined {
     const parts = decodeFrame(bytes);
     if (parts === undefined) return undefined;
-    const { url, variant, vary, response, expiresAt } = parts;
-    return new PageRecord(url, variant, vary, response && new StoredResponse(response), expiresAt);
+    const { key, url, variant, vary, expiresAt } = parts;
+    const response = parts.response && new StoredResponse(parts.response);
+    return new PageRecord(key, url, variant, vary, response, expiresAt);
   }
 
   toBytes(): Buffer {

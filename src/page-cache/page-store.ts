@@ -52,9 +52,12 @@ export async function storeResponse(
 ): Promise<void> {
   const variant = variantOf(vary, headers);
   const { staleAt } = response;
-  const record = new PageRecord(key.url, variant, vary, response, staleAt);
   if (variant !== '') await keepVaryList(settings, key, vary, staleAt);
-  await writeRecord(settings, variantKey(key, variant), record);
+  const storedUnder = variantKey(key, variant);
+  await writeRecord(
+    settings,
+    new PageRecord(storedUnder, key.url, variant, vary, response, staleAt),
+  );
 }
 
 /** Makes sure that the page's vary list is this one and lives at least until `expiresAt`. */
@@ -69,10 +72,10 @@ export async function keepVaryList(
   if (isSame && known.expiresAt >= expiresAt) return;
   // The response kept beside the list answers requests that send none of the headers.
   const response = isSame ? known.response : undefined;
-  await writeRecord(settings, key.base, new PageRecord(key.url, '', vary, response, expiresAt));
+  await writeRecord(settings, new PageRecord(key.base, key.url, '', vary, response, expiresAt));
 }
 
-/** The record under `key`, if it is that of this page: digests can collide, stores be tampered with. */
+/** The record under `key`, if it is that of this page: digests collide, stores are tampered with. */
 function readRecord(
   settings: PageSettings,
   key: string,
@@ -82,10 +85,10 @@ function readRecord(
   const check = (found: unknown): PageRecord | undefined => {
     if (found === undefined) return undefined;
     const record = found instanceof PageRecord ? found : PageRecord.from(found as Uint8Array);
-    if (record === undefined) {
-      return failed(settings, new Error('The entry is not a whole page.'), 'read', key);
-    }
-    return record.url === url && record.variant === variant ? record : undefined;
+    const isOwn = record?.key === key && record.url === url && record.variant === variant;
+    if (isOwn) return record;
+    const fault = record === undefined ? 'is not a whole page' : `is that of ${record.url}`;
+    return failed(settings, new Error(`The entry ${fault}.`), 'read', key);
   };
   try {
     const found = backendOf(settings).getFrozen(key);
@@ -96,14 +99,14 @@ function readRecord(
   }
 }
 
-async function writeRecord(settings: PageSettings, key: string, record: PageRecord): Promise<void> {
+async function writeRecord(settings: PageSettings, record: PageRecord): Promise<void> {
   try {
     const cache: BaseCache = backendOf(settings);
     // Servers count in whole seconds; the record's own instant decides within the last one.
     const seconds = Math.ceil((record.expiresAt - Date.now()) / 1000);
-    if (seconds > 0) await cache.setFrozen(key, record, seconds);
+    if (seconds > 0) await cache.setFrozen(record.key, record, seconds);
   } catch (error) {
-    failed(settings, error, 'write', key);
+    failed(settings, error, 'write', record.key);
   }
 }
 
