@@ -44,6 +44,20 @@ export interface CustomSettings extends CommonCacheSettings {
 /** Settings of one alias. */
 export type CacheSettings = LocMemSettings | FileSettings | DummySettings | CustomSettings;
 
+/** The settings that go with a backend, of which a name may also pass for a module's path. */
+type SettingsOf<S> = S extends { backend: infer Backend }
+  ? Backend extends 'file'
+    ? FileSettings
+    : Backend extends 'dummy'
+      ? DummySettings
+      : Backend extends 'locmem'
+        ? LocMemSettings
+        : CustomSettings
+  : LocMemSettings;
+
+/** Settings of several aliases, each held to what its backend takes. */
+type CheckedSettings<S> = S & { readonly [Alias in keyof S]: SettingsOf<S[Alias]> };
+
 /** The class that serves an alias with these settings. */
 type BackendOf<S> = S extends { backend: CacheClass<infer C> }
   ? C
@@ -224,7 +238,7 @@ export const caches: Caches = asCaches(registry);
  * await caches.pages.set('key', 'value');
  */
 export function configureCaches<const S extends Readonly<Record<string, CacheSettings>>>(
-  settings: S,
+  settings: CheckedSettings<S>,
 ): Caches<S> {
   registry.configure(settings);
   return caches as Caches<S>;
@@ -232,7 +246,7 @@ export function configureCaches<const S extends Readonly<Record<string, CacheSet
 
 /** A set of caches apart from that of the process; see {@link configureCaches}. */
 export function createCaches<const S extends Readonly<Record<string, CacheSettings>>>(
-  settings: S,
+  settings: CheckedSettings<S>,
 ): Caches<S> {
   return asCaches(new Registry(settings));
 }

@@ -45,7 +45,7 @@ api.get('/routes/:from/:to', (req, res) => {
     const code = codes[from === undefined ? 0 : 1]!;
     return void res.status(404).json(unknownCountry(code));
   }
-  const route = shortestRoute(graph, from.cca3, to.cca3);
+  const route = shortestRoute(graph, from.cca3, to.cca3) ?? null;
   res.json({ from: from.cca3, to: to.cca3, borders: route && route.length - 1, route });
 });
 

@@ -28,9 +28,10 @@ function colourRest(graph: BorderGraph, tints: Map<string, Tint>, open: Set<stri
   for (const code of open) {
     const left = tintsLeft(graph, tints, code);
     const isHarder =
+      next === undefined ||
       left.length < choices.length ||
-      (left.length === choices.length && degree(graph, code) > degree(graph, next!));
-    if (next === undefined || isHarder) [next, choices] = [code, left];
+      (left.length === choices.length && degree(graph, code) > degree(graph, next));
+    if (isHarder) [next, choices] = [code, left];
   }
   if (next === undefined) return true;
   open.delete(next);

@@ -1,7 +1,12 @@
 import { CacheValueError } from '../errors';
 
-/** Own data only; these survive MessagePack as what they are. */
-const MSGPACK_TYPES = new Set(['[object Date]', '[object RegExp]', '[object ArrayBuffer]']);
+const TypedArray = Object.getPrototypeOf(Uint8Array);
+
+/**
+ * These survive MessagePack as what they are. By class, as it does: those of another realm, such as
+ * a `vm` context's, would become plain objects, and are refused.
+ */
+const MSGPACK_CLASSES = [Date, RegExp, ArrayBuffer, TypedArray];
 
 /** What a Map becomes for MessagePack, whose own maps are read back as objects: keys, values. */
 export class MapPairs {
@@ -53,14 +58,13 @@ function walkObject(value: object, format: string, ancestors: object[], path: st
   try {
     if (Array.isArray(value)) return walkArray(value, format, ancestors, path);
     if (format === 'msgpack') {
-      if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return value;
       if (value instanceof Map) return walkMap(value, format, ancestors, path);
       if (value instanceof Set) {
         const items = [...value];
         const walked = walkArray(items, format, ancestors, `${path}.values()`);
         return walked === items ? value : new Set(walked);
       }
-      if (MSGPACK_TYPES.has(Object.prototype.toString.call(value))) return value;
+      if (MSGPACK_CLASSES.some((Class) => value instanceof Class)) return value;
     }
     return walkRecord(value, format, ancestors, path);
   } finally {
@@ -102,17 +106,17 @@ function walkArray(
 function walkRecord(value: object, format: string, ancestors: object[], path: string): unknown {
   const prototype = Object.getPrototypeOf(value);
   const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
-  if (!isPlain) {
+  const tag = Object.prototype.toString.call(value);
+  // Dates and Buffers have a toJSON() too, but would be read back as text and as an object.
+  if (!isPlain && tag !== '[object Date]' && !ArrayBuffer.isView(value)) {
     const { toJSON } = value as { toJSON?: unknown };
-    if (typeof toJSON === 'function' && !(format === 'json' && value instanceof Date)) {
+    if (typeof toJSON === 'function') {
       return walk(toJSON.call(value), format, ancestors, `${path}.toJSON()`);
     }
   }
-  // Promises, WeakMaps, generators, Dates under JSON: objects whose state is not in their
-  // properties, and would be read back as `{}`.
-  if (Object.prototype.toString.call(value) !== '[object Object]') {
-    throw refusal(nameOf(value), format, path);
-  }
+  // Promises, WeakMaps, generators: objects whose state is not in their properties, and would be
+  // read back as `{}`.
+  if (tag !== '[object Object]') throw refusal(nameOf(value), format, path);
   let copy: Record<string, unknown> | undefined = isPlain ? undefined : {};
   for (const [key, member] of Object.entries(value)) {
     if (key === '__proto__' || !key.isWellFormed()) {

@@ -1,8 +1,11 @@
 import { crc32 } from 'node:zlib';
-import type { ResponseParts } from './stored-response';
+import { isFieldText } from '../http/header-value';
+import { isToken } from '../http/token';
+import type { FieldList, ResponseParts } from './stored-response';
 
 /** What a frame holds; see `PageRecord`. */
 export interface FrameParts {
+  readonly key: string;
   readonly url: string;
   readonly variant: string;
   readonly vary: readonly string[];
@@ -30,7 +33,7 @@ export interface FrameParts {
  * | 56 | 4 | length of the text |
  * | 60 | 4 | length of the body |
  * | 64 | 4 | CRC-32 of all the rest |
- * | 68 | | text: URL, variant, vary list, reason, then names and values, one a line, UTF-8 |
+ * | 68 | | text: key, URL, variant, vary list, reason, then names and values, one a line, UTF-8 |
  * | | | body |
  */
 const HEAD_LENGTH = 68;
@@ -43,10 +46,11 @@ const MUST_REVALIDATE = 2;
 const ALWAYS_VALIDATE = 4;
 
 /** Lines of the text that stand before the header fields; the reason is the last of them. */
-const FIXED_LINES = 4;
+const FIXED_LINES = 5;
 const REASON_LINE = FIXED_LINES - 1;
 
 export function encodeFrame({
+  key,
   url,
   variant,
   vary,
@@ -54,7 +58,7 @@ export function encodeFrame({
   expiresAt,
   generation,
 }: FrameParts): Buffer {
-  const lines = [url, variant, vary.join(','), response?.reason ?? ''];
+  const lines = [key, url, variant, vary.join(','), response?.reason ?? ''];
   if (response !== undefined) {
     const { fields } = response;
     for (let i = 0; i < fields.length; i += 2) {
@@ -98,14 +102,19 @@ export function decodeFrame(bytes: Uint8Array): FrameParts | undefined {
   if (bodyStart + frame.readUInt32BE(60) !== frame.length) return undefined;
   if (checksum(frame) !== frame.readUInt32BE(CRC_OFFSET)) return undefined;
   const lines = frame.toString('utf8', HEAD_LENGTH, bodyStart).split('\n');
-  const [url = '', variant = '', vary = ''] = lines;
+  if (lines.length < FIXED_LINES || (lines.length - FIXED_LINES) % 2 !== 0) return undefined;
+  const [key, url, variant, vary] = lines as [string, string, string, string];
+  const response = responseOf(frame, lines, bodyStart);
+  // Sending it would throw, or split the response in two.
+  if (response !== undefined && !isSendable(response)) return undefined;
   return {
+    key,
     url,
     variant,
     vary: vary === '' ? [] : vary.split(','),
     generation: frame.readDoubleBE(8),
     expiresAt: frame.readDoubleBE(16),
-    response: responseOf(frame, lines, bodyStart),
+    response,
   };
 }
 
@@ -132,6 +141,13 @@ function responseOf(
   };
 }
 
+function isSendable({ status, reason, fields }: ResponseParts): boolean {
+  if (status < 200 || status > 599 || !isFieldText(reason)) return false;
+  return fields.every((part, i) =>
+    i % 2 === 0 ? isToken(part as string) : [part].flat().every(isFieldText),
+  );
+}
+
 function flagsOf({ mustRevalidate, alwaysValidate }: ResponseParts): number {
   return (
     HAS_RESPONSE | (mustRevalidate ? MUST_REVALIDATE : 0) | (alwaysValidate ? ALWAYS_VALIDATE : 0)
@@ -143,7 +159,7 @@ function checksum(frame: Buffer): number {
   return crc32(frame.subarray(HEAD_LENGTH), crc32(frame.subarray(0, CRC_OFFSET)));
 }
 
-function fieldsOf(lines: readonly string[]): (string | string[])[] {
+function fieldsOf(lines: readonly string[]): FieldList {
   const fields: (string | string[])[] = [];
   for (let i = FIXED_LINES; i + 1 < lines.length; i += 2) {
     const name = lines[i]!;

@@ -12,6 +12,8 @@ export class PageRecord implements FrozenValue, FrameParts {
   readonly byteLength: number;
 
   constructor(
+    /** The key it was stored under, without the alias's prefix and version. */
+    readonly key: string,
     /** Absolute URL it was stored for. */
     readonly url: string,
     /** Varying headers it was stored for, see `variantOf`. */
@@ -27,7 +29,7 @@ export class PageRecord implements FrozenValue, FrameParts {
      */
     readonly generation: number,
   ) {
-    let length = 200 + 2 * (url.length + variant.length);
+    let length = 200 + 2 * (key.length + url.length + variant.length);
     if (response !== undefined) {
       length += response.body.length;
       for (const part of response.fields) length += 16 + 2 * part.length;
@@ -39,9 +41,9 @@ export class PageRecord implements FrozenValue, FrameParts {
   static from(bytes: Uint8Array): PageRecord | undefined {
     const parts = decodeFrame(bytes);
     if (parts === undefined) return undefined;
-    const { url, variant, vary, expiresAt, generation } = parts;
+    const { key, url, variant, vary, expiresAt, generation } = parts;
     const response = parts.response && new StoredResponse(parts.response);
-    return new PageRecord(url, variant, vary, response, expiresAt, generation);
+    return new PageRecord(key, url, variant, vary, response, expiresAt, generation);
   }
 
   toBytes(): Buffer {

@@ -318,6 +318,19 @@ const WARNING_INTERVAL_MS = 60_000;
 
 const warnedAt = new Map<string, number>();
 
+/** Tells of a failure. Never throws: a hook that is broken, too, must not cost the page. */
+export function reportFailure(
+  { onError }: PageSettings,
+  error: unknown,
+  failure: PageCacheFailure,
+): void {
+  try {
+    onError(error, failure);
+  } catch (hookError) {
+    warnOfFailure(hookError, failure);
+  }
+}
+
 function warnOfFailure(error: unknown, { operation }: PageCacheFailure): void {
   const now = Date.now();
   if (Math.abs(now - (warnedAt.get(operation) ?? Number.NEGATIVE_INFINITY)) < WARNING_INTERVAL_MS) {

@@ -2,7 +2,12 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { BaseCache, MaybePromise } from '../cache/base-cache';
 import { hasValidator } from '../http/storability';
 import { PageRecord } from './page-record';
-import { backendOf, type PageCacheFailure, type PageSettings } from './page-settings';
+import {
+  backendOf,
+  type PageCacheFailure,
+  type PageSettings,
+  reportFailure,
+} from './page-settings';
 import { type PageKey, variantKey, variantOf } from './request-key';
 import type { StoredResponse } from './stored-response';
 
@@ -56,12 +61,21 @@ export async function storeResponse(
   const expiresAt = expiryOf(settings, response);
   if (variant === '') {
     const { generation = newGeneration() } = (await knownList(settings, key, vary)) ?? {};
-    const record = new PageRecord(key.url, '', vary, response, expiresAt, generation);
-    return writeRecord(settings, key.base, record);
+    const record = new PageRecord(key.base, key.url, '', vary, response, expiresAt, generation);
+    return writeRecord(settings, record);
   }
   const generation = await keepVaryList(settings, key, vary, expiresAt);
-  const record = new PageRecord(key.url, variant, vary, response, expiresAt, generation);
-  return writeRecord(settings, variantKey(key, variant), record);
+  const storageKey = variantKey(key, variant);
+  const record = new PageRecord(
+    storageKey,
+    key.url,
+    variant,
+    vary,
+    response,
+    expiresAt,
+    generation,
+  );
+  return writeRecord(settings, record);
 }
 
 /**
@@ -79,8 +93,8 @@ export async function keepVaryList(
   if (known !== undefined && known.expiresAt >= expiresAt) return known.generation;
   // The response kept beside the list answers requests that send none of the headers.
   const { response, generation = newGeneration() } = known ?? {};
-  const record = new PageRecord(key.url, '', vary, response, expiresAt, generation);
-  await writeRecord(settings, key.base, record);
+  const record = new PageRecord(key.base, key.url, '', vary, response, expiresAt, generation);
+  await writeRecord(settings, record);
   return generation;
 }
 
@@ -120,7 +134,7 @@ function expiryOf({ keepStale }: PageSettings, response: StoredResponse): number
   return response.staleAt + staleSeconds * 1000;
 }
 
-/** The record under `key`, if it is that of this page: digests can collide, stores be tampered with. */
+/** The record under `key`, if it is that of this page: digests collide, stores are tampered with. */
 function readRecord(
   settings: PageSettings,
   key: string,
@@ -130,11 +144,10 @@ function readRecord(
   const check = (found: unknown): PageRecord | undefined => {
     if (found === undefined) return undefined;
     const record = found instanceof PageRecord ? found : PageRecord.from(found as Uint8Array);
-    if (record === undefined) {
-      settings.onError(new Error('The entry is not a whole page.'), { operation: 'read', key });
-      return undefined;
-    }
-    return record.url === url && record.variant === variant ? record : undefined;
+    const isOwn = record?.key === key && record.url === url && record.variant === variant;
+    if (isOwn) return record;
+    const fault = record === undefined ? 'is not a whole page' : `is that of ${record.url}`;
+    return failed(settings, new Error(`The entry ${fault}.`), 'read', key);
   };
   try {
     const found = backendOf(settings).getFrozen(key);
@@ -145,14 +158,14 @@ function readRecord(
   }
 }
 
-async function writeRecord(settings: PageSettings, key: string, record: PageRecord): Promise<void> {
+async function writeRecord(settings: PageSettings, record: PageRecord): Promise<void> {
   try {
     const cache: BaseCache = backendOf(settings);
     // Servers count in whole seconds; the record's own instant decides within the last one.
     const seconds = Math.ceil((record.expiresAt - Date.now()) / 1000);
-    if (seconds > 0) await cache.setFrozen(key, record, seconds);
+    if (seconds > 0) await cache.setFrozen(record.key, record, seconds);
   } catch (error) {
-    failed(settings, error, 'write', key);
+    failed(settings, error, 'write', record.key);
   }
 }
 
@@ -162,7 +175,7 @@ function failed(
   operation: PageCacheFailure['operation'],
   key: string,
 ): undefined {
-  settings.onError(error, { operation, key });
+  reportFailure(settings, error, { operation, key });
   return undefined;
 }
 

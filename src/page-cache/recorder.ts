@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import type { Response } from '../headers/middleware';
 import { onResponseHead } from '../headers/on-response-head';
+import { isFieldText } from '../http/header-value';
 import { hopByHopFields } from '../http/hop-by-hop';
 import { BodySink } from './body-sink';
 import type { FieldList, StoredResponse } from './stored-response';
@@ -196,8 +197,9 @@ function snapshot(res: ServerResponse): Omit<Recording, 'body'> | undefined {
     if (isHopByHop(lower)) continue;
     const value = asText(res.getHeader(name)!);
     const lines = typeof value === 'string' ? [value] : value;
-    // Node refuses line ends on HTTP/1, but not in every API; stored, they would split a frame.
-    if (lines.some((line) => /[\r\n\0]/.test(line))) return undefined;
+    // Node refuses control characters on HTTP/1, but not in every API; stored, a line end would
+    // split the frame, and the other API refuse what this one had sent.
+    if (!lines.every(isFieldText)) return undefined;
     if (lines.length > 0) fields.push(name, value);
   }
   return { status: res.statusCode, reason: reasonOf(res), fields };

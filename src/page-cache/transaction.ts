@@ -17,7 +17,7 @@ import { freshen, isSameRepresentation } from './freshen';
 import { invalidationClock, isInvalidatedSince, noteSuffix } from './invalidate';
 import { tellOutcome } from './outcomes';
 import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
-import { backendOf, type PageSettings } from './page-settings';
+import { backendOf, type PageSettings, reportFailure } from './page-settings';
 import { after, findResponse, type PageLookup, removePage, storeResponse } from './page-store';
 import { type HeadDecision, type Recording, recordResponse } from './recorder';
 import { replay } from './replay';
@@ -276,6 +276,8 @@ export class PageTransaction {
     for (let outer = this.#outer; outer !== undefined; outer = outer.#outer) {
       outer.#state = 'passed';
     }
+    // A timeout that would not wait for the look-up has answered in the meantime.
+    if (this.#res.headersSent) return;
     const ttl = response.remainingSeconds(Date.now());
     const status = tellOutcome(this.#req, this.settings, { hit: true, ttl, ...more });
     replay({ method: this.#method, headers: this.#headers }, this.#res, response, status);
@@ -314,7 +316,7 @@ export class PageTransaction {
       try {
         runDetached(this.#req, new URL(this.#key!.url), headers, { key: storageKey, land });
       } catch (error) {
-        settings.onError(error, { operation: 'write', key: storageKey });
+        reportFailure(settings, error, { operation: 'write', key: storageKey });
         land({ kind: 'failed' });
       }
     });

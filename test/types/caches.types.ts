@@ -1,0 +1,118 @@
+/** Read by the compiler alone: each `@ts-expect-error` is an error that users are to get. */
+import {
+  type BaseCache,
+  cache,
+  configureCaches,
+  createCaches,
+  DummyCache,
+  type FileBasedCache,
+  LocMemCache,
+} from 'cachewright';
+import { describeCacheContract } from 'cachewright/testing';
+
+type Equal<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+
+/** Compiles only if `A` is exactly `B`. */
+function isExactly<A, B>(_proof: Equal<A, B>): void {}
+
+class PagesCache extends LocMemCache {
+  purge(): number {
+    return 0;
+  }
+}
+
+export function aliases(): void {
+  const caches = configureCaches({
+    default: {},
+    memory: { backend: 'locmem', location: 'a', options: { maxBytes: 1000 } },
+    files: { backend: 'file', location: new URL('file:///var/cache/site') },
+    nothing: { backend: 'dummy' },
+    pages: { backend: PagesCache, options: { anything: true } },
+    byPath: { backend: './pages-cache.js#PagesCache', location: 7 },
+  });
+
+  isExactly<typeof caches.memory, LocMemCache>(true);
+  isExactly<typeof caches.files, FileBasedCache>(true);
+  isExactly<typeof caches.nothing, DummyCache>(true);
+  isExactly<typeof caches.pages, PagesCache>(true);
+  isExactly<typeof caches.byPath, BaseCache>(true);
+  const memory: LocMemCache = caches.default;
+  caches.pages.purge();
+  caches.all({ initializedOnly: true });
+
+  // @ts-expect-error: a misspelt alias
+  caches.pagse;
+  // @ts-expect-error: no method of this backend
+  caches.memory.purge();
+  // @ts-expect-error: aliases are not assigned to
+  caches.memory = memory;
+
+  const own = createCaches({ default: { backend: DummyCache } });
+  isExactly<typeof own.default, DummyCache & BaseCache>(true);
+  // @ts-expect-error: a misspelt alias
+  own.deflaut;
+}
+
+export function settings(): void {
+  createCaches({
+    default: {
+      timeout: null,
+      keyPrefix: 'p',
+      version: 'v2',
+      keyFunction: (key, prefix, version) => `${prefix}${version}${key}`,
+      options: { maxEntries: '10', cullFrequency: 0, serializer: 'json' },
+    },
+  });
+  createCaches({ default: {}, files: { backend: 'file', location: '/tmp/x', timeout: '60' } });
+  // @ts-expect-error: files need a directory
+  createCaches({ default: {}, files: { backend: 'file' } });
+  // @ts-expect-error: an option is misspelt
+  createCaches({ default: { options: { maxBites: 1000 } } });
+  // @ts-expect-error: a directory is a path or a URL
+  createCaches({ default: {}, files: { backend: 'file', location: 5 } });
+  // @ts-expect-error: seconds, not a date
+  createCaches({ default: { timeout: new Date() } });
+  // @ts-expect-error: no class of a cache
+  createCaches({ default: { backend: Map } });
+}
+
+export async function values(): Promise<void> {
+  for (const backend of [cache, createCaches({ default: {} }).default]) {
+    isExactly<Awaited<ReturnType<typeof backend.hasKey>>, boolean>(true);
+    const unknownValue = await backend.get('k');
+    isExactly<typeof unknownValue, unknown>(true);
+    const text = await backend.get<string>('k');
+    isExactly<typeof text, string | undefined>(true);
+    const orNull = await backend.get<string, null>('k', null);
+    isExactly<typeof orNull, string | null>(true);
+    const many = await backend.getMany<number>(['k'] as const);
+    isExactly<typeof many, Record<string, number>>(true);
+    const made = await backend.getOrSet('k', async () => ({ a: 1 }), 10);
+    isExactly<typeof made, { a: number }>(true);
+    const given = await backend.getOrSet('k', 'text');
+    isExactly<typeof given, string>(true);
+    await backend.set('k', 1, null, { version: 2 });
+    await backend.setMany(new Map([['k', 1]]), 10);
+    // @ts-expect-error: seconds are a number
+    await backend.set('k', 1, '10');
+    // @ts-expect-error: keys are strings
+    await backend.get(1);
+    // @ts-expect-error: an option is misspelt
+    await backend.delete('k', { vresion: 2 });
+  }
+  // What a built-in backend returns is as precise as what BaseCache does.
+  const fromMemory = await new LocMemCache().get<number>('k');
+  isExactly<typeof fromMemory, number | undefined>(true);
+  const fromNothing = await new DummyCache().get('k');
+  isExactly<typeof fromNothing, unknown>(true);
+}
+
+export function contract(): void {
+  describeCacheContract('PagesCache', (params) => new PagesCache('', params), {
+    advance: async (_seconds) => {},
+    culling: 'ignored',
+  });
+  // @ts-expect-error: no such trait
+  describeCacheContract('PagesCache', () => new PagesCache(), { clears: 'everything' });
+}
