@@ -4,12 +4,16 @@ import { ageOrigin, judgeResponse, type RequestFacts } from './page-policy';
 import type { PageSettings } from './page-settings';
 import { fieldOf, StoredResponse } from './stored-response';
 
-/** Fields of a stored response that describe its body, which a confirmation does not replace. */
+/**
+ * Fields of a stored response that belong to its body as it is kept here, and the tag under which
+ * that was confirmed: what confirms it brings no body that others could fit.
+ */
 const OF_THE_BODY = new Set([
   'content-encoding',
   'content-length',
+  'content-md5',
   'content-range',
-  'content-type',
+  'etag',
 ]);
 
 /**

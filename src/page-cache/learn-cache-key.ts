@@ -28,7 +28,7 @@ export async function learnCacheKey(
   const key = pageKeyOf(req, req.method === 'HEAD' ? 'HEAD' : 'GET', options);
   const vary = varyingNames(res.getHeader('vary') as HeaderValue, settings);
   await keepVaryList(settings, key, vary, Date.now() + (settings.seconds ?? 0) * 1000);
-  return variantKey(key, variantOf(vary, req.headers));
+  return variantKey(key, variantOf(vary, req.headers, settings));
 }
 
 /**
@@ -45,8 +45,9 @@ export async function getCacheKey(
 ): Promise<string | null> {
   checkPageOptions('getCacheKey', options);
   const key = pageKeyOf(req, method, options);
-  const { vary } = await findResponse(settingsFor(options)(), key, req.headers);
-  return vary === undefined ? null : variantKey(key, variantOf(vary, req.headers));
+  const settings = settingsFor(options)();
+  const { vary } = await findResponse(settings, key, req.headers);
+  return vary === undefined ? null : variantKey(key, variantOf(vary, req.headers, settings));
 }
 
 function pageKeyOf(req: Request, method: 'GET' | 'HEAD', options: PageKeyOptions): PageKey {

@@ -143,6 +143,15 @@ export interface PageCacheOptions {
   readonly waitMs?: number;
 
   /**
+   * Whether values of varying headers are taken for the same where they most probably mean the
+   * same: lists that differ in spacing, languages in another order. Without it, only case and
+   * spacing of `Accept-Encoding` and `Accept-Language`, and the order of the former, are levelled.
+   *
+   * @defaultValue false
+   */
+  readonly normalize?: boolean;
+
+  /**
    * Whether responses tell what the cache did, in a `Cache-Status` header (RFC 9211). A string:
    * the name by which the cache calls itself there.
    *
@@ -176,6 +185,7 @@ export interface PageSettings {
   readonly softTimeout: number | undefined;
   readonly keepStale: number;
   readonly waitMs: number;
+  readonly normalize: boolean;
   /** The name in `Cache-Status`; `undefined`: no such header. */
   readonly cacheStatus: string | undefined;
   readonly onError: (error: unknown, failure: PageCacheFailure) => void;
@@ -198,6 +208,7 @@ const DEFAULTS: PageSettings = {
   softTimeout: undefined,
   keepStale: 3600,
   waitMs: 10_000,
+  normalize: false,
   cacheStatus: undefined,
   onError: warnOfFailure,
 };
@@ -299,6 +310,7 @@ function merge(base: PageSettings, options: PageCacheOptions): PageSettings {
     softTimeout: options.softTimeout ?? base.softTimeout,
     keepStale: options.keepStale ?? base.keepStale,
     waitMs: options.waitMs ?? base.waitMs,
+    normalize: options.normalize ?? base.normalize,
     cacheStatus: cacheStatusName(options.cacheStatus, base.cacheStatus),
     onError: options.onError ?? base.onError,
   };

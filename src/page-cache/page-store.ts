@@ -35,7 +35,7 @@ export function findResponse(
       return { response: undefined, vary: undefined, storageKey: key.base };
     }
     const { vary, response, generation } = record;
-    const variant = variantOf(vary, headers);
+    const variant = variantOf(vary, headers, settings);
     const storageKey = variantKey(key, variant);
     if (variant === '') return { response, vary, storageKey };
     return after(readRecord(settings, storageKey, key.url, variant), (found) => {
@@ -57,10 +57,12 @@ export async function storeResponse(
   headers: IncomingHttpHeaders,
   response: StoredResponse,
 ): Promise<void> {
-  const variant = variantOf(vary, headers);
+  const variant = variantOf(vary, headers, settings);
   const expiresAt = expiryOf(settings, response);
   if (variant === '') {
-    const { generation = newGeneration() } = (await knownList(settings, key, vary)) ?? {};
+    // Beside a list it must leave the variants their way in.
+    const known = vary.length === 0 ? undefined : await knownList(settings, key, vary);
+    const { generation = newGeneration() } = known ?? {};
     const record = new PageRecord(key.base, key.url, '', vary, response, expiresAt, generation);
     return writeRecord(settings, record);
   }

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { Request } from '../headers/middleware';
+import { normalizeHeader } from '../http/normalize';
 import type { PageSettings } from './page-settings';
 
 /** Digest that stands for "none of the varying headers was sent", as in Django. */
@@ -76,12 +77,17 @@ export function variantKey({ base, suffix }: PageKey, variant: string): string {
  * The varying headers that were sent, names and values. Every element carries its length, so that
  * no two requests come to the same text; absent and empty differ; `''` if none was sent.
  */
-export function variantOf(names: readonly string[], headers: IncomingHttpHeaders): string {
+export function variantOf(
+  names: readonly string[],
+  headers: IncomingHttpHeaders,
+  { normalize }: Pick<PageSettings, 'normalize'>,
+): string {
   let variant = '';
   for (const name of names) {
     const value = headers[name];
     if (value === undefined) continue;
-    const text = Array.isArray(value) ? value.join(', ') : value;
+    const sent = Array.isArray(value) ? value.join(', ') : value;
+    const text = normalizeHeader(name, sent, normalize);
     variant += `${name.length}:${name}${text.length}:${text}`;
   }
   return variant;

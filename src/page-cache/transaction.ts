@@ -262,7 +262,7 @@ export class PageTransaction {
       return this.#run(lookup, next, undefined);
     }
     if (landing.kind === 'stored') {
-      const isMine = variantOf(landing.vary, this.#headers) === landing.variant;
+      const isMine = variantOf(landing.vary, this.#headers, this.settings) === landing.variant;
       if (isMine && landing.response.isFresh(Date.now())) {
         return this.#hit(landing.response, { collapsed: true });
       }
@@ -328,7 +328,7 @@ export class PageTransaction {
     const landing = await settledWithin(this.#refresh(lookup) ?? NEVER, seconds * 1000);
     if (this.#res.destroyed) return;
     const isMine =
-      landing?.kind === 'stored' && variantOf(landing.vary, this.#headers) === landing.variant;
+      landing?.kind === 'stored' && variantOf(landing.vary, this.#headers, this.settings) === landing.variant;
     this.#hit(isMine ? landing.response : response, isMine ? { collapsed: true } : {});
   }
 
@@ -362,7 +362,9 @@ export class PageTransaction {
   #prepareRequest(): void {
     const { headers } = this.#req;
     this.#headers = { ...headers };
-    const isStorable = !this.#flights()?.isUncacheable(this.#storageKey, Date.now());
+    const isStorable =
+      this.#stale !== undefined ||
+      !this.#flights()?.isUncacheable(this.#storageKey, Date.now());
     if (isStorable) {
       for (const name of PARTIAL_HEADERS) {
         if (headers[name] === undefined) continue;
@@ -371,7 +373,7 @@ export class PageTransaction {
       }
     }
     const stale = this.#stale;
-    if (stale === undefined || !isStorable || !hasValidator(stale.field)) return;
+    if (stale === undefined || !hasValidator(stale.field)) return;
     const etag = stale.field('etag');
     const lastModified = stale.field('last-modified');
     if (etag !== undefined) headers['if-none-match'] = String(etag);
@@ -523,7 +525,7 @@ export class PageTransaction {
     this.#land(
       response.alwaysValidate
         ? { kind: 'uncacheable' }
-        : { kind: 'stored', variant: variantOf(vary, this.#headers), vary, response },
+        : { kind: 'stored', variant: variantOf(vary, this.#headers, this.settings), vary, response },
     );
   }
 

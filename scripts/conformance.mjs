@@ -1,0 +1,107 @@
+/**
+ * Runs the public suite of tests for HTTP caches against examples/gateway.ts: starts the suite's
+ * origin and the gateway on free ports, prints pass counts by kind and every failed id, and fails
+ * unless all required tests and at least nine tenths of the optimal ones pass.
+ *
+ *   npm run conformance              all tests
+ *   npm run conformance -- --id=ID   one test, with what was sent and received
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { getResults, runTests } from 'http-cache-tests/client/runner.mjs';
+import suites from 'http-cache-tests/tests/index.mjs';
+import fetch from 'node-fetch';
+
+const LEAST_OPTIMAL = 0.9;
+
+const root = new URL('../', import.meta.url).pathname;
+const folder = mkdtempSync(join(tmpdir(), 'cachewright-conformance-'));
+const { values } = parseArgs({ options: { id: { type: 'string' } } });
+const children = [];
+
+try {
+  const originPort = await freePort();
+  const gatewayPort = await freePort();
+  start([join(root, 'node_modules/http-cache-tests/server/server.mjs')], originPort, {
+    npm_config_protocol: 'http',
+    npm_config_port: String(originPort),
+    npm_config_pidfile: join(folder, 'origin.pid'),
+  });
+  start(['--import', 'tsx', join(root, 'examples/gateway.ts')], gatewayPort, {
+    ORIGIN: `http://127.0.0.1:${originPort}`,
+    PORT: String(gatewayPort),
+  });
+  await listening(originPort);
+  await listening(gatewayPort);
+  const all = suites.flatMap(({ tests }) => tests).filter((test) => !test.browser_only);
+  const chosen = values.id === undefined ? all : all.filter(({ id }) => id === values.id);
+  if (chosen.length === 0) throw new Error(`There is no test ${values.id}.`);
+  if (values.id !== undefined) for (const test of chosen) test.dump = true;
+  await runTests([{ tests: chosen }], fetch, false, `http://127.0.0.1:${gatewayPort}`);
+  report(chosen, getResults());
+} finally {
+  for (const child of children) child.kill();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function report(tests, results) {
+  const kinds = { required: [], optimal: [], check: [] };
+  for (const { id, kind = 'required' } of tests) kinds[kind].push(id);
+  const hasPassed = (id) => results[id] === true;
+  for (const [kind, ids] of Object.entries(kinds)) {
+    console.log(`${kind}: ${ids.filter(hasPassed).length} of ${ids.length} passed`);
+  }
+  const justified = readFileSync(join(root, 'docs/conformance.md'), 'utf8');
+  const unexplained = [];
+  for (const [kind, ids] of Object.entries(kinds)) {
+    for (const id of ids.filter((id) => !hasPassed(id))) {
+      console.log(`  ${kind} ${id}: ${[results[id]].flat().join(': ')}`);
+      if (!justified.includes(`\`${id}\``)) unexplained.push(id);
+    }
+  }
+  const share = kinds.optimal.filter(hasPassed).length / Math.max(1, kinds.optimal.length);
+  if (!kinds.required.every(hasPassed)) fail('A required test failed.');
+  if (share < LEAST_OPTIMAL) fail(`Of the optimal tests only ${Math.round(share * 100)} % passed.`);
+  if (unexplained.length > 0) fail(`docs/conformance.md does not explain ${unexplained.join(', ')}.`);
+}
+
+function fail(message) {
+  console.error(message);
+  process.exitCode = 1;
+}
+
+function start(args, port, env) {
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  child.once('exit', (code) => {
+    if (code) fail(`The server on port ${port} ended with code ${code}.`);
+  });
+  children.push(child);
+}
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function listening(port) {
+  for (let tries = 0; tries < 200; tries++) {
+    try {
+      await fetch(`http://127.0.0.1:${port}/`);
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  throw new Error(`Nothing listens on port ${port}.`);
+}
