@@ -1,5 +1,6 @@
-import { hasDirective, parseCacheControl } from './cache-control';
+import { type CacheControl, hasDirective, parseCacheControl } from './cache-control';
 import type { HeaderValue } from './header-value';
+import { isToken } from './token';
 import { parseVary, varyIncludes } from './vary';
 
 /** The fields of a response that say whether a shared cache may keep it. */
@@ -29,11 +30,36 @@ export function refusalOf(
 ): Refusal | undefined {
   const directives = parseCacheControl(cacheControl);
   for (const name of REFUSING_DIRECTIVES) {
-    if (hasDirective(directives, name)) return name;
+    if (hasDirective(directives, name) || isMeant(directives, name)) return name;
   }
   if (parseVary(vary).includes('*')) return 'vary-star';
   if (setCookie !== undefined && !(storeCookies && !varyIncludes(vary, 'Cookie'))) {
     return 'set-cookie';
   }
   return undefined;
+}
+
+const QUOTED_STRING = /^"(?:[^"\\]|\\.)*"$/;
+
+/**
+ * Whether `name` stands in a directive that cannot be read, as in `private; max-age=60`. Being
+ * wrong about that costs a run of the handler, and the other way round it costs somebody's secret.
+ *
+ * @see RFC 9111 §4.2.1
+ */
+function isMeant(directives: CacheControl, name: string): boolean {
+  return directives.some((directive) => {
+    const unreadable: string[] = [];
+    if (!isToken(directive.name)) unreadable.push(directive.name);
+    const { value } = directive;
+    if (value !== undefined && !isToken(value) && !QUOTED_STRING.test(value)) {
+      unreadable.push(value);
+    }
+    return unreadable.some((text) =>
+      text
+        .toLowerCase()
+        .split(/[^\w-]+/)
+        .includes(name),
+    );
+  });
 }
