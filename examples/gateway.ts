@@ -26,6 +26,7 @@ export function makeGateway(origin: string): express.Express {
       heuristic: true,
       storeCookies: true,
       normalize: true,
+      varyOnRead: false, // the origin says what it varies on
     }),
   );
   app.use(fetchFromCache());
@@ -52,7 +53,11 @@ export function makeGateway(origin: string): express.Express {
       const { dropped } = endToEnd(names, response.headers.connection);
       const isKept = (i: number) => !dropped.has(raw[i - (i % 2)]!.toLowerCase());
       res.sendDate = false;
-      res.writeHead(response.statusCode!, response.statusMessage, raw.filter((_, i) => isKept(i)));
+      res.writeHead(
+        response.statusCode!,
+        response.statusMessage,
+        raw.filter((_, i) => isKept(i)),
+      );
       response.pipe(res);
       response.on('error', () => res.destroy());
     });
@@ -69,7 +74,10 @@ export function makeGateway(origin: string): express.Express {
 
 /** The fields that end here: those of the connection, and those that it names. */
 function endToEnd(names: string[], connection: unknown): { dropped: Set<string> } {
-  const named = String(connection ?? '').toLowerCase().split(',').map((name) => name.trim());
+  const named = String(connection ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim());
   const isDropped = (name: string) => HOP_BY_HOP.has(name) || named.includes(name);
   return { dropped: new Set(names.map((name) => name.toLowerCase()).filter(isDropped)) };
 }

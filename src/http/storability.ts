@@ -1,6 +1,7 @@
 import { type CacheControl, hasDirective, isNamed } from './cache-control';
 import type { FieldLookup } from './field-lookup';
 import type { ResponsePolicy } from './response-policy';
+import { isToken } from './token';
 import { parseVary, varyIncludes } from './vary';
 
 /** Why a response is not stored. */
@@ -44,6 +45,8 @@ const UNDERSTOOD = new Set([
 /** Directives that let a response to a request with credentials be shared (RFC 9111 §3.5). */
 const SHARING = ['public', 's-maxage', 'must-revalidate'];
 
+const OPT_OUTS = ['private', 'no-cache', 'no-store'] as const;
+
 /**
  * Why a shared cache must not keep this response; `undefined` if it may.
  *
@@ -66,6 +69,8 @@ export function refusalOf(
   if (hasDirective(directives, 'no-store') && !(isStrict && isForThoseWhoUnderstand)) {
     return 'no-store';
   }
+  const meant = OPT_OUTS.find((name) => isMeant(directives, name));
+  if (meant !== undefined) return meant;
   if (isStrict ? isUnqualified(directives, 'private') : hasDirective(directives, 'private')) {
     return 'private';
   }
@@ -111,4 +116,29 @@ export function withheldFields({ directives }: ResponsePolicy): Set<string> {
 /** Whether the handlers can be asked if the response still holds. */
 export function hasValidator(field: FieldLookup): boolean {
   return field('etag') !== undefined || field('last-modified') !== undefined;
+}
+
+const QUOTED_STRING = /^"(?:[^"\\]|\\.)*"$/;
+
+/**
+ * Whether `name` stands in a directive that cannot be read, as in `private; max-age=60`. Being
+ * wrong about that costs a run of the handler, and the other way round it costs somebody's secret.
+ *
+ * @see RFC 9111 §4.2.1
+ */
+function isMeant(directives: CacheControl, name: string): boolean {
+  return directives.some((directive) => {
+    const unreadable: string[] = [];
+    if (!isToken(directive.name)) unreadable.push(directive.name);
+    const { value } = directive;
+    if (value !== undefined && !isToken(value) && !QUOTED_STRING.test(value)) {
+      unreadable.push(value);
+    }
+    return unreadable.some((text) =>
+      text
+        .toLowerCase()
+        .split(/[^\w-]+/)
+        .includes(name),
+    );
+  });
 }

@@ -10,7 +10,13 @@ import { hasValidator, type Refusal, refusalOf, withheldFields } from '../http/s
 import type { PageSettings } from './page-settings';
 
 /** Why a page is not stored. */
-export type NotStored = Refusal | 'too-large' | 'event-stream' | 'no-lifetime' | 'expired';
+export type NotStored =
+  | Refusal
+  | 'identity'
+  | 'too-large'
+  | 'event-stream'
+  | 'no-lifetime'
+  | 'expired';
 
 /** How a response may be stored. */
 export interface PageTerms extends StalenessTerms {

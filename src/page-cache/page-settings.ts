@@ -74,6 +74,25 @@ export interface PageCacheOptions {
   readonly timeZone?: (req: Request) => string;
 
   /**
+   * Whether headers that handlers read on a miss are added to `Vary`: `Cookie`, `Authorization`,
+   * `Accept*`, `Origin`, client hints, forwarded and `X-` headers, and `Cookie` for `req.cookies`
+   * and `req.session`. A page for which `req.user`, `req.ip` or `req.rawHeaders` was read is not
+   * stored. A list of names: those are left out of it.
+   *
+   * Without it, a handler that greets by cookie and forgets `Vary` greets everyone alike.
+   *
+   * @defaultValue true
+   */
+  readonly varyOnRead?: boolean | readonly string[];
+
+  /**
+   * Variants kept of one URL at most; the oldest gives way to the newest.
+   *
+   * @defaultValue 100
+   */
+  readonly maxVariants?: number;
+
+  /**
    * Whether stored responses get `Expires` and `Cache-Control: max-age`, by which browsers and
    * proxies keep them as long as this cache does. `false`: the headers are the handlers' own
    * affair, and RFC 9111 is followed also where Django is stricter or laxer: `no-cache` responses
@@ -177,6 +196,9 @@ export interface PageSettings {
   readonly hosts: ReadonlySet<string> | undefined;
   readonly language: ((req: Request) => string) | undefined;
   readonly timeZone: ((req: Request) => string) | undefined;
+  /** Names not watched, in lower case; `undefined`: nothing is watched. */
+  readonly varyOnRead: ReadonlySet<string> | undefined;
+  readonly maxVariants: number;
   readonly patchHeaders: boolean;
   readonly requestDirectives: boolean;
   readonly heuristic: boolean;
@@ -200,6 +222,8 @@ const DEFAULTS: PageSettings = {
   hosts: undefined,
   language: undefined,
   timeZone: undefined,
+  varyOnRead: new Set(),
+  maxVariants: 100,
   patchHeaders: true,
   requestDirectives: false,
   heuristic: false,
@@ -233,6 +257,7 @@ const NUMBERS = [
   'softTimeout',
   'keepStale',
   'waitMs',
+  'maxVariants',
 ] as const;
 
 /** Checks options when middleware is made. @throws TypeError naming the option */
@@ -302,6 +327,8 @@ function merge(base: PageSettings, options: PageCacheOptions): PageSettings {
     hosts: options.hosts === undefined ? base.hosts : new Set(options.hosts),
     language: options.language ?? base.language,
     timeZone: options.timeZone ?? base.timeZone,
+    varyOnRead: ignoredReads(options.varyOnRead, base.varyOnRead),
+    maxVariants: options.maxVariants ?? base.maxVariants,
     patchHeaders: options.patchHeaders ?? base.patchHeaders,
     requestDirectives: options.requestDirectives ?? base.requestDirectives,
     heuristic: options.heuristic ?? base.heuristic,
@@ -314,6 +341,15 @@ function merge(base: PageSettings, options: PageCacheOptions): PageSettings {
     cacheStatus: cacheStatusName(options.cacheStatus, base.cacheStatus),
     onError: options.onError ?? base.onError,
   };
+}
+
+function ignoredReads(
+  option: boolean | readonly string[] | undefined,
+  fallback: ReadonlySet<string> | undefined,
+): ReadonlySet<string> | undefined {
+  if (option === undefined) return fallback;
+  if (option === false) return undefined;
+  return new Set(option === true ? [] : option.map((name) => name.toLowerCase()));
 }
 
 function cacheStatusName(

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { LRUCache } from 'lru-cache';
 import type { BaseCache, MaybePromise } from '../cache/base-cache';
 import { hasValidator } from '../http/storability';
 import { PageRecord } from './page-record';
@@ -68,6 +69,7 @@ export async function storeResponse(
   }
   const generation = await keepVaryList(settings, key, vary, expiresAt);
   const storageKey = variantKey(key, variant);
+  await makeRoomForVariant(settings, key, storageKey);
   const record = new PageRecord(
     storageKey,
     key.url,
@@ -78,6 +80,29 @@ export async function storeResponse(
     generation,
   );
   return writeRecord(settings, record);
+}
+
+/**
+ * Variants that this process has stored, oldest first, by the page's base key. Those of other
+ * processes go uncounted, so that together they may keep more.
+ */
+const variants = new LRUCache<string, Set<string>>({ max: 1000 });
+
+/** Removes the oldest variants of a page where a new one would be too many. */
+async function makeRoomForVariant(
+  settings: PageSettings,
+  { base }: PageKey,
+  storageKey: string,
+): Promise<void> {
+  const known = variants.get(base) ?? new Set();
+  known.delete(storageKey);
+  known.add(storageKey);
+  variants.set(base, known);
+  for (const oldest of known) {
+    if (known.size <= settings.maxVariants) break;
+    known.delete(oldest);
+    await removeKey(settings, oldest);
+  }
 }
 
 /**
@@ -102,11 +127,15 @@ export async function keepVaryList(
 
 /** Removes all that is stored for this page, variants included. */
 export async function removePage(settings: PageSettings, key: PageKey): Promise<void> {
+  // The variants stay behind, but nothing leads to them any more.
+  await removeKey(settings, key.base);
+}
+
+async function removeKey(settings: PageSettings, key: string): Promise<void> {
   try {
-    // The variants stay behind, but nothing leads to them any more.
-    await backendOf(settings).delete(key.base);
+    await backendOf(settings).delete(key);
   } catch (error) {
-    failed(settings, error, 'write', key.base);
+    failed(settings, error, 'write', key);
   }
 }
 

@@ -11,6 +11,7 @@ import { formatHttpDate } from '../http/http-date';
 import { readPreconditions } from '../http/preconditions';
 import { type RequestDirectives, requestDirectives } from '../http/request-directives';
 import { hasValidator } from '../http/storability';
+import { parseVary } from '../http/vary';
 import { canDetach, detachedRunOf, runDetached } from './detached-request';
 import { type Flight, type Landing, PageFlights } from './flights';
 import { freshen, isSameRepresentation } from './freshen';
@@ -19,6 +20,7 @@ import { tellOutcome } from './outcomes';
 import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
 import { backendOf, type PageSettings, reportFailure } from './page-settings';
 import { after, findResponse, type PageLookup, removePage, storeResponse } from './page-store';
+import { type ReadTracker, trackReads } from './read-tracker';
 import { type HeadDecision, type Recording, recordResponse } from './recorder';
 import { replay } from './replay';
 import { absoluteUrl, mayUseCache, type PageKey, pageKeyFor, variantOf } from './request-key';
@@ -82,6 +84,7 @@ export class PageTransaction {
   #ageFrom: number | undefined;
   #vary: readonly string[] = [];
   #outcome: CacheOutcome = {};
+  #tracker: ReadTracker | undefined;
   #replacement: StoredResponse | undefined;
 
   /**
@@ -328,7 +331,8 @@ export class PageTransaction {
     const landing = await settledWithin(this.#refresh(lookup) ?? NEVER, seconds * 1000);
     if (this.#res.destroyed) return;
     const isMine =
-      landing?.kind === 'stored' && variantOf(landing.vary, this.#headers, this.settings) === landing.variant;
+      landing?.kind === 'stored' &&
+      variantOf(landing.vary, this.#headers, this.settings) === landing.variant;
     this.#hit(isMine ? landing.response : response, isMine ? { collapsed: true } : {});
   }
 
@@ -352,6 +356,8 @@ export class PageTransaction {
     }
     this.#prepareRequest();
     if (!this.#isWatching) this.watchResponse();
+    const { varyOnRead } = this.settings;
+    if (varyOnRead !== undefined) this.#tracker = trackReads(this.#req, this.#res, varyOnRead);
     next();
   }
 
@@ -363,8 +369,7 @@ export class PageTransaction {
     const { headers } = this.#req;
     this.#headers = { ...headers };
     const isStorable =
-      this.#stale !== undefined ||
-      !this.#flights()?.isUncacheable(this.#storageKey, Date.now());
+      this.#stale !== undefined || !this.#flights()?.isUncacheable(this.#storageKey, Date.now());
     if (isStorable) {
       for (const name of PARTIAL_HEADERS) {
         if (headers[name] === undefined) continue;
@@ -404,6 +409,11 @@ export class PageTransaction {
     if (verdict.patchSeconds !== undefined) patchFreshnessHeaders(res, verdict.patchSeconds);
     if (verdict.terms === undefined || this.#mustNotStore) {
       return this.#onRefused(verdict.refusal ?? 'no-store', status);
+    }
+    const reads = this.#tracker?.reads;
+    if (reads?.identity !== undefined) return this.#onRefused('identity', status);
+    if (reads !== undefined && reads.headers.size > 0) {
+      patchVaryHeaders(res, [...reads.headers].map(spelt));
     }
     // Sent now rather than added by Node, so that a hit repeats it.
     if (res.sendDate && !res.hasHeader('Date')) res.setHeader('Date', formatHttpDate(now));
@@ -499,6 +509,10 @@ export class PageTransaction {
 
   #store(recording: Recording): void {
     const terms = this.#terms!;
+    if (this.#hasReadMore()) {
+      this.#land({ kind: 'uncacheable' });
+      return;
+    }
     const { seconds, withheld } = terms;
     const response = new StoredResponse({
       ...terms,
@@ -509,6 +523,14 @@ export class PageTransaction {
       ageFrom: this.#ageFrom,
     });
     this.#keep(this.#key!, this.#vary, response);
+  }
+
+  /** Whether the handlers read something after the head, too late to be told of in `Vary`. */
+  #hasReadMore(): boolean {
+    const reads = this.#tracker?.reads;
+    if (reads === undefined) return false;
+    const told = new Set(parseVary(this.#res.getHeader('vary') as HeaderValue).map(lowerCase));
+    return reads.identity !== undefined || [...reads.headers].some((name) => !told.has(name));
   }
 
   #keep(key: PageKey, vary: readonly string[], response: StoredResponse): void {
@@ -525,7 +547,12 @@ export class PageTransaction {
     this.#land(
       response.alwaysValidate
         ? { kind: 'uncacheable' }
-        : { kind: 'stored', variant: variantOf(vary, this.#headers, this.settings), vary, response },
+        : {
+            kind: 'stored',
+            variant: variantOf(vary, this.#headers, this.settings),
+            vary,
+            response,
+          },
     );
   }
 
@@ -534,6 +561,13 @@ export class PageTransaction {
     const run = detachedRunOf(this.#req);
     if (run?.key === this.#storageKey) run.land(landing);
   }
+}
+
+const lowerCase = (name: string) => name.toLowerCase();
+
+/** `accept-language` as `Accept-Language`. */
+function spelt(name: string): string {
+  return name.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase());
 }
 
 const NEVER = new Promise<never>(() => {});

@@ -167,6 +167,27 @@ describe.each(['HTTP/1.1', 'HTTP/2'] as const)('over %s', (protocol) => {
   });
 });
 
+test('the listener is called once if the client has gone, and no head can be sent', async () => {
+  const listener = jest.fn();
+  let close = async () => {};
+  await new Promise<void>((resolve) => {
+    const served = serveHttp2((_req, res) => {
+      onResponseHead(res, listener);
+      res.stream.destroy();
+      for (let i = 0; i < 3; i++) res.writeHead(200);
+      expect(res.headersSent).toBe(false);
+      resolve();
+    });
+    void served.then((site) => {
+      close = site.close;
+      // Neither fulfilled nor rejected: what the client gets is no response, nor an error.
+      void site.get('/');
+    });
+  });
+  await close();
+  expect(listener).toHaveBeenCalledTimes(1);
+});
+
 test('what others install the same way keeps its place in the order', async () => {
   const seen: unknown[] = [];
   const look = (res: Response) =>

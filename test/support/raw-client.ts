@@ -35,7 +35,28 @@ export async function serveRaw(listener: RequestListener): Promise<RawSite> {
   };
 }
 
-/** A request of these lines that asks the server to close afterwards. */
+/** A request of these lines, after which the connection stays open. */
 export function lines(...all: string[]): string {
-  return `${[...all, 'Connection: close'].join('\r\n')}\r\n\r\n`;
+  return `${all.join('\r\n')}\r\n\r\n`;
+}
+
+/** A request of these lines that asks the server to close afterwards. */
+export function lastLines(...all: string[]): string {
+  return lines(...all, 'Connection: close');
+}
+
+/** Bodies of the responses in `answer`, read by their `Content-Length`, as a client would. */
+export function bodiesIn(answer: string, methods: readonly string[]): string[] {
+  const bodies: string[] = [];
+  let rest = answer;
+  for (const method of methods) {
+    const end = rest.indexOf('\r\n\r\n');
+    const head = rest.slice(0, end);
+    if (end === -1 || !head.startsWith('HTTP/1.1 ')) throw new Error(`Out of step: ${rest}`);
+    const length = method === 'HEAD' ? 0 : Number(/^content-length: (\d+)$/im.exec(head)?.[1] ?? 0);
+    bodies.push(rest.slice(end + 4, end + 4 + length));
+    rest = rest.slice(end + 4 + length);
+  }
+  if (rest !== '') throw new Error(`Left over: ${rest}`);
+  return bodies;
 }

@@ -28,7 +28,8 @@ export const ar: Texts = {
   countriesAndTerritories: 'البلدان والأقاليم',
   landArea: 'المساحة',
   largest: 'الأكبر',
-  landlocked: 'بلدان غير ساحلية',
+  landlocked: 'غير ساحلي',
+  landlockedCountries: 'بلدان غير ساحلية',
 
   mapOf: (name) => `خريطة ${name}`,
   flagOf: (name) => `علم ${name}`,

@@ -7,7 +7,7 @@ export const de: Texts = {
   borders: 'Grenzen',
   passport: 'Reisepass',
   search: 'Suchen',
-  searchHint: 'Land, Hauptstadt, in jeder Sprache',
+  searchHint: 'Land oder Hauptstadt, jede Sprache',
   language: 'Sprache',
   centralEurope: 'Mitteleuropa',
   southeastEurope: 'Südosteuropa',
@@ -28,7 +28,8 @@ export const de: Texts = {
   countriesAndTerritories: 'Länder und Gebiete',
   landArea: 'Fläche',
   largest: 'Größtes',
-  landlocked: 'Binnenstaaten',
+  landlocked: 'Binnenstaat',
+  landlockedCountries: 'Binnenstaaten',
 
   mapOf: (name) => `Karte: ${name}`,
   flagOf: (name) => `Flagge: ${name}`,

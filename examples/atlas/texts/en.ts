@@ -29,6 +29,7 @@ export const en: Texts = {
   landArea: 'Area',
   largest: 'Largest',
   landlocked: 'Landlocked',
+  landlockedCountries: 'Landlocked countries',
 
   mapOf: (name) => `Map of ${name}`,
   flagOf: (name) => `Flag of ${name}`,

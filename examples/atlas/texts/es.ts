@@ -7,7 +7,7 @@ export const es: Texts = {
   borders: 'Fronteras',
   passport: 'Pasaporte',
   search: 'Buscar',
-  searchHint: 'País o capital, en cualquier idioma',
+  searchHint: 'País o capital, todo idioma',
   language: 'Idioma',
   centralEurope: 'Europa central',
   southeastEurope: 'Europa sudoriental',
@@ -29,6 +29,7 @@ export const es: Texts = {
   landArea: 'Superficie',
   largest: 'El mayor',
   landlocked: 'Sin litoral',
+  landlockedCountries: 'Países sin litoral',
 
   mapOf: (name) => `Mapa: ${name}`,
   flagOf: (name) => `Bandera: ${name}`,

@@ -7,7 +7,7 @@ export const fr: Texts = {
   borders: 'Frontières',
   passport: 'Passeport',
   search: 'Chercher',
-  searchHint: 'Pays, capitale, dans toute langue',
+  searchHint: 'Pays ou capitale, toute langue',
   language: 'Langue',
   centralEurope: 'Europe centrale',
   southeastEurope: 'Europe du Sud-Est',
@@ -29,6 +29,7 @@ export const fr: Texts = {
   landArea: 'Superficie',
   largest: 'Le plus grand',
   landlocked: 'Sans littoral',
+  landlockedCountries: 'Pays sans littoral',
 
   mapOf: (name) => `Carte : ${name}`,
   flagOf: (name) => `Drapeau : ${name}`,

@@ -28,6 +28,7 @@ export const ja: Texts = {
   landArea: '面積',
   largest: '最大の国',
   landlocked: '内陸国',
+  landlockedCountries: '内陸国の数',
 
   mapOf: (name) => `${name}の地図`,
   flagOf: (name) => `${name}の旗`,

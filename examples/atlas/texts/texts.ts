@@ -29,6 +29,7 @@ export interface Texts {
   readonly landArea: string;
   readonly largest: string;
   readonly landlocked: string;
+  readonly landlockedCountries: string;
 
   readonly mapOf: (name: string) => string;
   readonly flagOf: (name: string) => string;

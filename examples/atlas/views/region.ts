@@ -21,7 +21,10 @@ export async function regionPage(visit: Visit, region: Region): Promise<Page> {
       [texts.countriesAndTerritories, number(visit, region.countries.length)],
       [texts.landArea, areaText(visit, totalArea(region.countries))],
       [texts.largest, nameOf(largest, language)],
-      [texts.landlocked, number(visit, region.countries.filter((c) => c.landlocked).length)],
+      [
+        texts.landlockedCountries,
+        number(visit, region.countries.filter((c) => c.landlocked).length),
+      ],
     ])}
   </div>
   <figure>${mapView(visit, await regionMap(region), {

@@ -2,8 +2,27 @@ import { createServer } from 'node:http';
 import { caches } from 'cachewright';
 import request, { type Response } from 'supertest';
 import { createAtlas } from '../../../examples/atlas/app';
+import {
+  type BorderStatistics,
+  computeBorderStatistics,
+} from '../../../examples/atlas/border-statistics';
+import type { BorderGraph } from '../../../examples/atlas/borders';
 import { stopClock } from '../../support/clock';
 import { settled } from '../../support/settled';
+
+// The real statistics, but computed once for all tests; what counts is how often they are asked for.
+jest.mock('../../../examples/atlas/border-statistics', () => {
+  const actual = jest.requireActual<typeof import('../../../examples/atlas/border-statistics')>(
+    '../../../examples/atlas/border-statistics',
+  );
+  let computed: BorderStatistics | undefined;
+  return {
+    computeBorderStatistics: jest.fn((graph: BorderGraph) => {
+      computed ??= actual.computeBorderStatistics(graph);
+      return computed;
+    }),
+  };
+});
 
 // One server for all, as the address is part of every page's key.
 const app = createServer(createAtlas()).listen(0);
@@ -11,6 +30,8 @@ const app = createServer(createAtlas()).listen(0);
 afterAll(() => app.close());
 
 const clock = stopClock();
+
+const DAY = 24 * 60 * 60;
 
 beforeEach(async () => {
   await Promise.all(['pages', 'statistics'].map((alias) => caches[alias]!.clear()));
@@ -202,16 +223,37 @@ describe('search', () => {
 });
 
 describe('the page of all borders', () => {
+  const compute = jest.mocked(computeBorderStatistics);
+
+  beforeEach(() => compute.mockClear());
+
+  test('is computed once a day', async () => {
+    await visit('/borders');
+    clock.advance(DAY - 1);
+    expect((await visit('/borders')).get('Age')).toBe(String(DAY - 1));
+    expect(compute).toHaveBeenCalledTimes(1);
+    clock.advance(1);
+    expect((await visit('/borders')).get('Age')).toBeUndefined();
+    expect(compute).toHaveBeenCalledTimes(2);
+  });
+
   test('outlives the pages of the site, in a cache of its own', async () => {
     const first = await visit('/borders');
     await caches.pages!.clear();
+    clock.advance(60);
     const second = await visit('/borders');
-    expect(second.get('Age')).toBe('0');
+    expect(second.get('Age')).toBe('60');
     expect(second.get('Cache-Control')).toBe('max-age=86400');
     expect(second.text).toBe(first.text);
-    await caches.pages!.clear();
-    await caches.statistics!.clear();
-    expect((await visit('/borders')).get('Age')).toBeUndefined();
+    expect(compute).toHaveBeenCalledTimes(1);
+  });
+
+  test('has the numbers that were computed', async () => {
+    const { text } = await visit('/borders');
+    expect(text).toContain('<dt>Borders</dt><dd>324</dd>');
+    expect(text).toContain('<dt>Longest way</dt><dd>18</dd>');
+    expect(text).toMatch(/Egypt<\/span><\/a>\s*<svg class="bar".*?<b>28.4%<\/b>/);
+    expect(text.match(/<tr><th scope="row">/g)).toHaveLength(164);
   });
 });
 

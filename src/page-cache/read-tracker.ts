@@ -1,0 +1,162 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { Request, Response } from '../headers/middleware';
+
+/** What of a request the handlers looked at. */
+export interface Reads {
+  /** Names of headers, in lower case. */
+  readonly headers: ReadonlySet<string>;
+  /** Something that tells visitors apart and that no header stands for, such as `req.ip`. */
+  readonly identity: string | undefined;
+}
+
+/** Notes which inputs that may select a representation are read from a request. */
+export interface ReadTracker {
+  /** What was read so far. */
+  readonly reads: Reads;
+}
+
+/** Headers by which handlers choose among representations or visitors, besides `accept*`. */
+const SELECTING = new Set([
+  'authorization',
+  'cookie',
+  'device-memory',
+  'downlink',
+  'dpr',
+  'ect',
+  'forwarded',
+  'origin',
+  'proxy-authorization',
+  'rtt',
+  'save-data',
+  'viewport-width',
+  'width',
+]);
+
+const SELECTING_PREFIXES = ['accept', 'sec-ch-', 'x-'];
+
+/** Properties that middleware has made of a header, and that header. */
+const MADE_OF_HEADERS = { cookies: 'cookie', signedCookies: 'cookie', session: 'cookie' } as const;
+
+/** Properties that tell visitors apart by more than headers. */
+const IDENTITIES = ['ip', 'ips', 'user', 'rawHeaders'] as const;
+
+/** Express's own readings of forwarded headers, whose outcome is in the key. */
+const IN_KEY = ['host', 'hostname', 'protocol', 'secure', 'subdomains'] as const;
+
+/**
+ * Watches what is read of a request from now on, until the response has ended. What middleware
+ * further out reads while the response is sent does not count: it has done so on every request,
+ * and says in `Vary` what came of it.
+ *
+ * @param ignored - Header and property names, in lower case, that are not watched.
+ */
+export function trackReads(req: Request, res: Response, ignored: ReadonlySet<string>): ReadTracker {
+  const headers = new Set<string>();
+  let identity: string | undefined;
+  let suspended = 0;
+
+  const noteHeader = (name: string): void => {
+    if (suspended === 0 && isSelecting(name) && !ignored.has(name)) headers.add(name);
+  };
+  const noteIdentity = (name: string): void => {
+    if (suspended === 0 && !ignored.has(name.toLowerCase())) identity ??= name;
+  };
+  const suspend = <T>(work: () => T): T => {
+    suspended += 1;
+    try {
+      return work();
+    } finally {
+      suspended -= 1;
+    }
+  };
+
+  Object.defineProperty(req, 'headers', {
+    configurable: true,
+    enumerable: true,
+    writable: true,
+    value: watchedHeaders(req.headers, noteHeader),
+  });
+  for (const [name, header] of Object.entries(MADE_OF_HEADERS)) {
+    watchProperty(req, name, (read) => {
+      if (!ignored.has(name.toLowerCase())) noteHeader(header);
+      return read();
+    });
+  }
+  for (const name of IDENTITIES) {
+    watchProperty(req, name, (read) => {
+      noteIdentity(name);
+      return suspend(read);
+    });
+  }
+  for (const name of IN_KEY) watchProperty(req, name, suspend);
+  ignoreSending(res as ServerResponse, suspend, () => {
+    suspended = Number.POSITIVE_INFINITY;
+  });
+
+  return {
+    get reads() {
+      return { headers, identity };
+    },
+  };
+}
+
+function isSelecting(name: string): boolean {
+  return SELECTING.has(name) || SELECTING_PREFIXES.some((prefix) => name.startsWith(prefix));
+}
+
+function watchedHeaders(
+  headers: IncomingHttpHeaders,
+  note: (name: string) => void,
+): IncomingHttpHeaders {
+  return new Proxy(headers, {
+    get(target, name) {
+      if (typeof name === 'string') note(name);
+      return Reflect.get(target, name);
+    },
+    has(target, name) {
+      if (typeof name === 'string') note(name);
+      return Reflect.has(target, name);
+    },
+  });
+}
+
+/** Has `watch` called with the original read whenever this property, if there is one, is read. */
+function watchProperty(req: Request, name: string, watch: (read: () => unknown) => unknown): void {
+  if (!(name in req)) return;
+  const own = Object.getOwnPropertyDescriptor(req, name);
+  if (own?.configurable === false) return;
+  const prototype = Object.getPrototypeOf(req) as object;
+  let value = own && 'value' in own ? (own.value as unknown) : undefined;
+  let isPlain = own !== undefined && 'value' in own;
+  const read = (): unknown => {
+    if (isPlain) return value;
+    return own?.get === undefined ? Reflect.get(prototype, name, req) : own.get.call(req);
+  };
+  Object.defineProperty(req, name, {
+    configurable: true,
+    enumerable: own?.enumerable ?? true,
+    get: () => watch(read),
+    set(next: unknown) {
+      value = next;
+      isPlain = true;
+    },
+  });
+}
+
+/** Leaves out what is read inside the methods that send; after `end`, nothing counts any more. */
+function ignoreSending(
+  res: ServerResponse,
+  suspend: <T>(work: () => T) => T,
+  onEnd: () => void,
+): void {
+  type Method = (...args: unknown[]) => unknown;
+  const methods = res as unknown as Record<string, Method>;
+  for (const name of ['writeHead', 'write', 'end', 'flushHeaders']) {
+    const original = methods[name]!;
+    methods[name] = function sending(this: ServerResponse, ...args: unknown[]) {
+      const result = suspend(() => original.apply(this, args));
+      if (name === 'end') onEnd();
+      return result;
+    };
+  }
+}

@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fetchFromCache, updateCache } from 'cachewright';
+import express from 'express';
+import express4 from 'express4';
+import { freshCaches } from '../support/fresh-caches';
+import { visit } from '../support/visit';
+
+freshCaches();
+
+const directory = mkdtempSync(join(tmpdir(), 'cachewright-range-'));
+const PAGE = 'The whole page, from its beginning to its end.';
+writeFileSync(join(directory, 'page.txt'), PAGE);
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const RANGES = [
+  'bytes=0-0',
+  'bytes=-1',
+  'bytes=5-',
+  'bytes=0-0,-1',
+  `bytes=${Array.from({ length: 100 }, (_, i) => `${i % 20}-`).join(',')}`,
+  'bytes=9999-',
+  'bytes=5-2',
+  'bytes=',
+  'lines=0-1',
+];
+
+describe.each([
+  ['Express 5', express],
+  ['Express 4', express4],
+])('on %s', (_name, makeApp) => {
+  function site() {
+    let calls = 0;
+    const app = (makeApp as typeof express)();
+    app.use(updateCache(), fetchFromCache());
+    app.use((_req, _res, next) => {
+      calls += 1;
+      next();
+    });
+
+    app.get('/page', (_req, res) =>
+      // By default it sends max-age=0, with which no page is stored.
+      res.sendFile(join(directory, 'page.txt'), { maxAge: 60_000 }),
+    );
+    return { app, calls: () => calls };
+  }
+
+  test.each(RANGES)('%s first leaves the whole page to others', async (range) => {
+    const { app } = site();
+    for (const method of ['get', 'head'] as const) {
+      await visit(app, '/page', method).set('Range', range);
+    }
+    for (const _visit of [1, 2]) {
+      const { headers, text } = await visit(app, '/page').expect(200);
+      expect(text).toBe(PAGE);
+      expect(headers['content-length']).toBe(String(PAGE.length));
+      expect(headers).not.toHaveProperty('content-range');
+    }
+  });
+
+  test.each(RANGES)('%s of a stored page gets what is asked for, or all of it', async (range) => {
+    const { app, calls } = site();
+    await visit(app, '/page').expect(200, PAGE);
+    const { status, headers, text } = await visit(app, '/page').set('Range', range);
+    if (status === 200) expect(text).toBe(PAGE);
+    else expect(headers).toHaveProperty('content-range');
+    // A hundred overlapping ranges never make more than the page.
+    expect((text ?? '').length).toBeLessThanOrEqual(PAGE.length);
+    await visit(app, '/page').expect(200, PAGE);
+    expect(calls()).toBe(1);
+  });
+
+  test('If-Range with a range first leaves the whole page to others', async () => {
+    const { app } = site();
+    const first = await visit(app, '/page').set('Range', 'bytes=0-0');
+    expect(first.status).toBe(206);
+    await visit(app, '/page')
+      .set({ Range: 'bytes=0-0', 'If-Range': first.headers.etag! })
+      .expect(206);
+    await visit(app, '/page').expect(200, PAGE);
+  });
+});
