@@ -76,6 +76,8 @@ export function judgeResponse(
 
   const stated = statedLifetime(policy, field, now);
   if (judged !== DEFAULT_STATUS) {
+    // A handler that fails may have set fields for the page that it did not come to make.
+    if (judged >= 500 && settings.patchHeaders) return { refusal: 'status' };
     if (stated === undefined && !settings.heuristic) return { refusal: 'status' };
     return settle(status, field, policy, settings, lifetimeOf(judged, field, policy, settings), {
       requestedAt,

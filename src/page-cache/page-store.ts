@@ -51,7 +51,26 @@ export function findResponse(
  * it varies on where the next request looks first. A list that differs from the one before makes
  * the older variants unreachable, as in Django.
  */
-export async function storeResponse(
+export function storeResponse(
+  settings: PageSettings,
+  key: PageKey,
+  vary: readonly string[],
+  headers: IncomingHttpHeaders,
+  response: StoredResponse,
+): Promise<void> {
+  // One at a time for each page, or two variants would each begin a list of their own.
+  const turn = (turns.get(key.base) ?? Promise.resolve()).then(() =>
+    storeInTurn(settings, key, vary, headers, response),
+  );
+  turns.set(key.base, turn);
+  return turn.finally(() => {
+    if (turns.get(key.base) === turn) turns.delete(key.base);
+  });
+}
+
+const turns = new Map<string, Promise<void>>();
+
+async function storeInTurn(
   settings: PageSettings,
   key: PageKey,
   vary: readonly string[],

@@ -104,11 +104,23 @@ function isSelecting(name: string): boolean {
   return SELECTING.has(name) || SELECTING_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
+/** The headers behind those that are watched. */
+const unwatched = new WeakMap<IncomingHttpHeaders, IncomingHttpHeaders>();
+
+/** The headers of a request, for a cache's own reading, which is no handler's. */
+export function headersOf(req: Request): IncomingHttpHeaders {
+  let { headers } = req;
+  for (let inner = unwatched.get(headers); inner !== undefined; inner = unwatched.get(headers)) {
+    headers = inner;
+  }
+  return headers;
+}
+
 function watchedHeaders(
   headers: IncomingHttpHeaders,
   note: (name: string) => void,
 ): IncomingHttpHeaders {
-  return new Proxy(headers, {
+  const watched = new Proxy(headers, {
     get(target, name) {
       if (typeof name === 'string') note(name);
       return Reflect.get(target, name);
@@ -118,6 +130,8 @@ function watchedHeaders(
       return Reflect.has(target, name);
     },
   });
+  unwatched.set(watched, headers);
+  return watched;
 }
 
 /** Has `watch` called with the original read whenever this property, if there is one, is read. */

@@ -54,11 +54,8 @@ function replayPart(
   for (let i = 0; i < fields.length; i += 2) {
     res.setHeader(fields[i] as string, fields[i + 1] as string | string[]);
   }
-  const age = res.getHeader('Age');
   const preconditions = readPreconditions(headers);
   if (preconditions && applyPreconditions(res, method, preconditions, validatorsOf(res))) {
-    // Not among the fields that Django keeps on a 304, but asked for by RFC 9111 §4.
-    if (age !== undefined) res.setHeader('Age', age);
     res.end();
     return;
   }

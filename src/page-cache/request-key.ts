@@ -5,6 +5,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Request } from '../headers/middleware';
 import { normalizeHeader } from '../http/normalize';
 import type { PageSettings } from './page-settings';
+import { headersOf } from './read-tracker';
 
 /** Digest that stands for "none of the varying headers was sent", as in Django. */
 const NO_HEADERS = hash('md5', '');
@@ -110,7 +111,7 @@ function escapeDots(element: string): string {
 }
 
 function originOf(req: Request): { scheme: string; host: string | undefined } {
-  const { headers } = req;
+  const headers = headersOf(req);
   const socket = req.socket as TLSSocket;
   const isEncrypted = socket?.encrypted === true;
   let scheme = isEncrypted ? 'https' : 'http';
@@ -149,7 +150,8 @@ function isUnambiguous(target: string, host: string, scheme: string): boolean {
  * site serves, with a target that no client sends by accident.
  */
 export function mayUseCache(req: Request, { hosts }: PageSettings): boolean {
-  const { method, headers } = req;
+  const { method } = req;
+  const headers = headersOf(req);
   if (method !== 'GET' && method !== 'HEAD') return false;
   if (hasBody(req)) return false;
   if (hosts !== undefined) {
@@ -162,7 +164,7 @@ export function mayUseCache(req: Request, { hosts }: PageSettings): boolean {
 }
 
 function hasBody(req: Request): boolean {
-  const { headers } = req;
+  const headers = headersOf(req);
   if (headers['transfer-encoding'] !== undefined) return true;
   const length = headers['content-length'];
   if (length !== undefined) return length !== '0';

@@ -20,7 +20,7 @@ import { tellOutcome } from './outcomes';
 import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
 import { backendOf, type PageSettings, reportFailure } from './page-settings';
 import { after, findResponse, type PageLookup, removePage, storeResponse } from './page-store';
-import { type ReadTracker, trackReads } from './read-tracker';
+import { headersOf, type ReadTracker, trackReads } from './read-tracker';
 import { type HeadDecision, type Recording, recordResponse } from './recorder';
 import { replay } from './replay';
 import { absoluteUrl, mayUseCache, type PageKey, pageKeyFor, variantOf } from './request-key';
@@ -142,7 +142,7 @@ export class PageTransaction {
       next();
       return;
     }
-    this.#headers = req.headers;
+    this.#headers = headersOf(req);
     this.#key = pageKeyFor(req, url, 'GET', this.settings);
     noteSuffix(this.#key.suffix);
     if (this.#method === 'HEAD') return this.#lookUpHead(url, next);
@@ -222,7 +222,7 @@ export class PageTransaction {
   /** What the client asks of caches, where the site lets it. */
   #wishes(): RequestDirectives | undefined {
     if (!this.settings.requestDirectives) return undefined;
-    const { headers } = this.#req;
+    const headers = headersOf(this.#req);
     return requestDirectives(headers['cache-control'], headers.pragma as string | undefined);
   }
 
@@ -366,7 +366,7 @@ export class PageTransaction {
    * stored one still holds. A page that is not stored anyway is asked for as the client did.
    */
   #prepareRequest(): void {
-    const { headers } = this.#req;
+    const headers = headersOf(this.#req);
     this.#headers = { ...headers };
     const isStorable =
       this.#stale !== undefined || !this.#flights()?.isUncacheable(this.#storageKey, Date.now());

@@ -10,6 +10,7 @@ const PARTS: FrameParts = {
   variant: '6:cookie3:a=1',
   vary: ['accept', 'cookie'],
   expiresAt: Date.UTC(2026, 0, 2),
+  generation: 123_456_789,
   response: {
     status: 200,
     reason: 'Fine',
@@ -17,6 +18,11 @@ const PARTS: FrameParts = {
     body: Buffer.from('<p>Grüße</p>'),
     storedAt: Date.UTC(2026, 0, 1),
     staleAt: Date.UTC(2026, 0, 2),
+    ageFrom: 1_767_225_600,
+    staleWhileRevalidate: 60,
+    staleIfError: 3600,
+    mustRevalidate: false,
+    alwaysValidate: true,
   },
 };
 
@@ -37,6 +43,11 @@ const response = fc.record({
   body: fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes)),
   storedAt: fc.double({ noNaN: true }),
   staleAt: fc.double({ noNaN: true }),
+  ageFrom: fc.option(fc.double({ noNaN: true }), { nil: undefined }),
+  staleWhileRevalidate: fc.nat(),
+  staleIfError: fc.nat(),
+  mustRevalidate: fc.boolean(),
+  alwaysValidate: fc.boolean(),
 });
 const parts: fc.Arbitrary<FrameParts> = fc.record({
   key: text,
@@ -44,6 +55,7 @@ const parts: fc.Arbitrary<FrameParts> = fc.record({
   variant: text,
   vary: fc.array(token),
   expiresAt: fc.double({ noNaN: true }),
+  generation: fc.double({ noNaN: true }),
   response: fc.option(response, { nil: undefined }),
 });
 
@@ -51,7 +63,7 @@ const parts: fc.Arbitrary<FrameParts> = fc.record({
 function forged(change: (frame: Buffer) => void): Buffer {
   const frame = encodeFrame(PARTS);
   change(frame);
-  frame.writeUInt32BE(crc32(frame.subarray(44), crc32(frame.subarray(0, 40))), 40);
+  frame.writeUInt32BE(crc32(frame.subarray(68), crc32(frame.subarray(0, 64))), 64);
   return frame;
 }
 
@@ -84,13 +96,13 @@ test('reading takes any bytes without an exception', () => {
 
 test('reading takes any bytes behind a right beginning and checksum without an exception', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ minLength: 44, maxLength: 200 }), fc.nat(), (bytes, cut) => {
+    fc.property(fc.uint8Array({ minLength: 68, maxLength: 250 }), fc.nat(), (bytes, cut) => {
       const frame = Buffer.from(bytes);
       frame.set(encodeFrame(PARTS).subarray(0, 5));
-      const textLength = cut % (frame.length - 43);
-      frame.writeUInt32BE(textLength, 32);
-      frame.writeUInt32BE(frame.length - 44 - textLength, 36);
-      frame.writeUInt32BE(crc32(frame.subarray(44), crc32(frame.subarray(0, 40))), 40);
+      const textLength = cut % (frame.length - 67);
+      frame.writeUInt32BE(textLength, 56);
+      frame.writeUInt32BE(frame.length - 68 - textLength, 60);
+      frame.writeUInt32BE(crc32(frame.subarray(68), crc32(frame.subarray(0, 64))), 64);
       const record = PageRecord.from(frame);
       // At most a record that names itself, so that nobody's key and URL fit.
       if (record !== undefined) expect(record.url).not.toBe(PARTS.url);
@@ -123,9 +135,9 @@ test('no frame is read with bytes missing or to spare', () => {
 test.each([
   ['another magic', (frame: Buffer) => frame.write('CWPX', 0)],
   ['another version', (frame: Buffer) => frame.writeUInt8(2, 4)],
-  ['a text of four gigabytes', (frame: Buffer) => frame.writeUInt32BE(0xffffffff, 32)],
-  ['a body of four gigabytes', (frame: Buffer) => frame.writeUInt32BE(0xffffffff, 36)],
-  ['a body a byte short', (frame: Buffer) => frame.writeUInt32BE(frame.readUInt32BE(36) - 1, 36)],
+  ['a text of four gigabytes', (frame: Buffer) => frame.writeUInt32BE(0xffffffff, 56)],
+  ['a body of four gigabytes', (frame: Buffer) => frame.writeUInt32BE(0xffffffff, 60)],
+  ['a body a byte short', (frame: Buffer) => frame.writeUInt32BE(frame.readUInt32BE(60) - 1, 60)],
 ])('a frame with %s is not read, though its checksum fits', (_what, change) => {
   const frame = forged(change);
   const { arrayBuffers } = process.memoryUsage();
@@ -149,11 +161,10 @@ test.each([
   expect(decodeFrame(encodeFrame(withResponse(change)))).toBeUndefined();
 });
 
-test('the frame of a page record is made once', () => {
-  const { key, url, variant, vary, expiresAt } = PARTS;
+test('a page record knows its size, and comes back from its bytes', () => {
+  const { key, url, variant, vary, expiresAt, generation } = PARTS;
   const stored = new StoredResponse(PARTS.response!);
-  const record = new PageRecord(key, url, variant, vary, stored, expiresAt);
-  expect(record.toBytes()).toBe(record.toBytes());
+  const record = new PageRecord(key, url, variant, vary, stored, expiresAt, generation);
   expect(record.byteLength).toBeGreaterThanOrEqual(stored.body.length);
   expect(PageRecord.from(record.toBytes())?.response?.fields).toEqual(PARTS.response!.fields);
 });

@@ -132,9 +132,16 @@ describe('what is sent', () => {
 
   test('is an Expires of the handler, even where it contradicts (PAGE-22)', async () => {
     const preset = httpDate(9999);
+    const origin = makeOrigin(sending({ Expires: preset }));
+    const { headers } = await visit(cachePage(60)(origin.handle) as never, '/page');
+    expect(headers).toMatchObject({ expires: preset, 'cache-control': 'max-age=60' });
+  });
+
+  test('is a max-age that fits an Expires of the handler (RFC 9111 §4.2.1)', async () => {
+    const preset = httpDate(9999);
     const { app } = pageApp(sending({ Expires: preset }), { options: { seconds: 60 } });
     const { headers } = await visit(app, '/page');
-    expect(headers).toMatchObject({ expires: preset, 'cache-control': 'max-age=60' });
+    expect(headers).toMatchObject({ expires: preset, 'cache-control': 'max-age=9999' });
   });
 
   test.each([

@@ -50,11 +50,33 @@ describe('a page that varies', () => {
   });
 
   test('compares values as they were sent (PAGE-38)', async () => {
-    const { app, origin } = pageApp(varyingOn('Accept-Encoding'));
-    for (const value of ['gzip, br', 'gzip,br', 'br, gzip', 'GZIP, BR']) {
-      await visit(app, '/page').set('Accept-Encoding', value);
+    const { app, origin } = pageApp(varyingOn('X-List'));
+    for (const value of ['a, b', 'a,b', 'b, a', 'A, B']) {
+      await visit(app, '/page').set('X-List', value);
     }
     expect(origin.calls).toBe(4);
+  });
+
+  test.each([
+    ['Accept-Encoding', ['gzip, br', 'gzip,br', 'br , gzip', 'GZIP, BR'], 1],
+    ['Accept-Language', ['de, en;q=0.5', 'DE,en;q=0.5', 'de , EN ; q=0.5'], 1],
+    ['Accept-Language', ['de, en', 'en, de'], 2],
+  ])('on %s levels what surely means the same in %j', async (name, values, calls) => {
+    const { app, origin } = pageApp(varyingOn(name));
+    for (const value of values) await visit(app, '/page').set(name, value);
+    expect(origin.calls).toBe(calls);
+  });
+
+  test('levels lists of all kinds, and the order of languages, if asked to', async () => {
+    const options = { options: { normalize: true } };
+    const lists = pageApp(varyingOn('X-List'), options);
+    for (const value of ['a, b', 'a,b']) await visit(lists.app, '/page').set('X-List', value);
+    expect(lists.origin.calls).toBe(1);
+    const languages = pageApp(varyingOn('Accept-Language'), options);
+    for (const value of ['de, en', 'en, de']) {
+      await visit(languages.app, '/page').set('Accept-Language', value);
+    }
+    expect(languages.origin.calls).toBe(1);
   });
 
   test('on Cookie keys on the whole header (PAGE-39)', async () => {
