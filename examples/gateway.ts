@@ -25,7 +25,7 @@ export function makeGateway(origin: string): express.Express {
       requestDirectives: true,
       heuristic: true,
       storeCookies: true,
-      normalize: true,
+      key: { normalize: true },
       varyOnRead: false, // the origin says what it varies on
     }),
   );

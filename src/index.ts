@@ -61,6 +61,8 @@ export {
   configurePageCache,
   type PageCacheFailure,
   type PageCacheOptions,
+  type PageKeyRules,
 } from './page-cache/page-settings';
 export { patchResponseHeaders } from './page-cache/patch-response-headers';
+export type { QueryRules } from './page-cache/query-rules';
 export { updateCache } from './page-cache/update-cache';

@@ -7,10 +7,7 @@ import { PageTransaction } from './transaction';
 
 /** Options of `cachePage`. Those of {@link PageCacheOptions} beside these are the configured ones. */
 export interface CachePageOptions
-  extends Pick<
-    PageCacheOptions,
-    'maxBytes' | 'storeCookies' | 'hosts' | 'language' | 'timeZone' | 'onError'
-  > {
+  extends Omit<PageCacheOptions, 'seconds' | 'cache' | 'keyPrefix'> {
   /** Where the page is kept: an alias, looked up at each use, or a backend. @defaultValue 'default' */
   readonly cache?: string | BaseCache | null;
   /** Set before the page's key, after the prefix of the alias itself. @defaultValue '' */

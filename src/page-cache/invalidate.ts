@@ -49,11 +49,12 @@ export async function invalidate(url: string): Promise<void> {
     throw new TypeError(`invalidate() got ${JSON.stringify(url)}. Give an absolute URL.`);
   }
   clock += 1;
-  const [page = url] = url.split('#', 1);
-  invalidatedAt.set(page, clock);
+  const [sent = url] = url.split('#', 1);
   const removals: Promise<void>[] = [];
   for (const currentSettings of spaces) {
     const settings = currentSettings();
+    const page = settings.targetRule?.(sent) ?? sent;
+    invalidatedAt.set(page, clock);
     for (const suffix of ['', ...suffixes.keys()]) {
       for (const key of keysOf(page, settings.keyPrefix, suffix)) {
         removals.push(removePage(settings, key));

@@ -2,6 +2,7 @@ import type { BaseCache } from '../cache/base-cache';
 import { checkTimeout } from '../cache/timeouts';
 import { caches } from '../caches';
 import type { Request } from '../headers/middleware';
+import { type QueryRules, type TargetRule, targetRule } from './query-rules';
 
 /** What the page cache tells of a failure it hid from the visitor. */
 export interface PageCacheFailure {
@@ -9,6 +10,41 @@ export interface PageCacheFailure {
   readonly operation: 'read' | 'write';
   /** The page's key, without the alias's prefix and version. */
   readonly key: string;
+}
+
+/** Rules by which requests are told apart, or taken for the same. */
+export interface PageKeyRules {
+  /** Query parameters that count, and in which order. @defaultValue all, as they were sent */
+  readonly query?: QueryRules;
+
+  /**
+   * Names of the cookies that count where a page varies on `Cookie`. Others, of analytics for
+   * example, are taken from the request, so that no handler goes by them; a page for which
+   * `req.session` was read is not stored.
+   *
+   * @defaultValue all, as they were sent
+   */
+  readonly cookies?: readonly string[];
+
+  /** Something else that makes another page, such as the visitor's tenant or plan. */
+  readonly segment?: (req: Request) => string;
+
+  /**
+   * `Host` values whose pages are cached, port included if there is one. Requests for others pass
+   * by, so that invented hosts cannot fill the cache.
+   *
+   * @defaultValue every host
+   */
+  readonly hosts?: readonly string[];
+
+  /**
+   * Whether values of varying headers are taken for the same where they most probably mean the
+   * same: lists that differ in spacing, languages in another order. Without it, only case and
+   * spacing of `Accept-Encoding` and `Accept-Language`, and the order of the former, are levelled.
+   *
+   * @defaultValue false
+   */
+  readonly normalize?: boolean;
 }
 
 /** Options of `updateCache`, `fetchFromCache`, `configurePageCache`. */
@@ -54,13 +90,8 @@ export interface PageCacheOptions {
    */
   readonly storeCookies?: boolean;
 
-  /**
-   * `Host` values whose pages are cached, port included if there is one. Requests for others pass
-   * by, so that invented hosts cannot fill the cache.
-   *
-   * @defaultValue every host
-   */
-  readonly hosts?: readonly string[];
+  /** What makes another page, besides method, URL and varying headers. */
+  readonly key?: PageKeyRules;
 
   /**
    * Language in which this request is answered. It becomes part of the key, in place of the
@@ -162,15 +193,6 @@ export interface PageCacheOptions {
   readonly waitMs?: number;
 
   /**
-   * Whether values of varying headers are taken for the same where they most probably mean the
-   * same: lists that differ in spacing, languages in another order. Without it, only case and
-   * spacing of `Accept-Encoding` and `Accept-Language`, and the order of the former, are levelled.
-   *
-   * @defaultValue false
-   */
-  readonly normalize?: boolean;
-
-  /**
    * Whether responses tell what the cache did, in a `Cache-Status` header (RFC 9211). A string:
    * the name by which the cache calls itself there.
    *
@@ -194,6 +216,10 @@ export interface PageSettings {
   readonly maxBytes: number;
   readonly storeCookies: boolean;
   readonly hosts: ReadonlySet<string> | undefined;
+  readonly targetRule: TargetRule | undefined;
+  /** Names of the cookies that count; `undefined`: all do. */
+  readonly cookies: ReadonlySet<string> | undefined;
+  readonly segment: ((req: Request) => string) | undefined;
   readonly language: ((req: Request) => string) | undefined;
   readonly timeZone: ((req: Request) => string) | undefined;
   /** Names not watched, in lower case; `undefined`: nothing is watched. */
@@ -220,6 +246,9 @@ const DEFAULTS: PageSettings = {
   maxBytes: 1024 * 1024,
   storeCookies: false,
   hosts: undefined,
+  targetRule: undefined,
+  cookies: undefined,
+  segment: undefined,
   language: undefined,
   timeZone: undefined,
   varyOnRead: new Set(),
@@ -262,7 +291,7 @@ const NUMBERS = [
 
 /** Checks options when middleware is made. @throws TypeError naming the option */
 export function checkPageOptions(maker: string, options: PageCacheOptions): void {
-  const { seconds, maxBytes, keyPrefix, cache, hosts } = options;
+  const { seconds, maxBytes, keyPrefix, cache, key = {} } = options;
   if (seconds !== undefined) checkTimeout(seconds, `${maker}({ seconds })`);
   if (maxBytes !== undefined && !(maxBytes > 0)) {
     throw new TypeError(`${maker}({ maxBytes }) got ${maxBytes}. Give bytes above 0.`);
@@ -274,8 +303,18 @@ export function checkPageOptions(maker: string, options: PageCacheOptions): void
   if (cache !== undefined && cache !== null && typeof cache !== 'string' && !isBackend) {
     throw new TypeError(`${maker}({ cache }) got ${String(cache)}. Give an alias or a backend.`);
   }
-  if (hosts !== undefined && !Array.isArray(hosts)) {
-    throw new TypeError(`${maker}({ hosts }) got ${String(hosts)}. Give an array of Host values.`);
+  const lists = { hosts: key.hosts, cookies: key.cookies, ...key.query, sort: undefined };
+  for (const [name, list] of Object.entries(lists)) {
+    if (list !== undefined && !Array.isArray(list)) {
+      throw new TypeError(
+        `${maker}({ key: … ${name} }) got ${String(list)}. Give an array of names.`,
+      );
+    }
+  }
+  if (key.segment !== undefined && typeof key.segment !== 'function') {
+    throw new TypeError(
+      `${maker}({ key: { segment } }) got ${String(key.segment)}. Give a function.`,
+    );
   }
   for (const name of NUMBERS) {
     const value = options[name];
@@ -324,7 +363,7 @@ function merge(base: PageSettings, options: PageCacheOptions): PageSettings {
     keyPrefix: options.keyPrefix === null ? '' : (options.keyPrefix ?? base.keyPrefix),
     maxBytes: options.maxBytes ?? base.maxBytes,
     storeCookies: options.storeCookies ?? base.storeCookies,
-    hosts: options.hosts === undefined ? base.hosts : new Set(options.hosts),
+    ...keyRules(options.key, base),
     language: options.language ?? base.language,
     timeZone: options.timeZone ?? base.timeZone,
     varyOnRead: ignoredReads(options.varyOnRead, base.varyOnRead),
@@ -337,9 +376,26 @@ function merge(base: PageSettings, options: PageCacheOptions): PageSettings {
     softTimeout: options.softTimeout ?? base.softTimeout,
     keepStale: options.keepStale ?? base.keepStale,
     waitMs: options.waitMs ?? base.waitMs,
-    normalize: options.normalize ?? base.normalize,
     cacheStatus: cacheStatusName(options.cacheStatus, base.cacheStatus),
     onError: options.onError ?? base.onError,
+  };
+}
+
+/** The rules of the options, which replace those configured as a whole. */
+function keyRules(
+  rules: PageKeyRules | undefined,
+  base: PageSettings,
+): Pick<PageSettings, 'hosts' | 'targetRule' | 'cookies' | 'segment' | 'normalize'> {
+  if (rules === undefined) {
+    const { hosts, targetRule: rule, cookies, segment, normalize } = base;
+    return { hosts, targetRule: rule, cookies, segment, normalize };
+  }
+  return {
+    hosts: rules.hosts && new Set(rules.hosts),
+    targetRule: rules.query && targetRule(rules.query),
+    cookies: rules.cookies && new Set(rules.cookies),
+    segment: rules.segment,
+    normalize: rules.normalize ?? false,
   };
 }
 

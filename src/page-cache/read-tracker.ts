@@ -15,6 +15,14 @@ export interface ReadTracker {
   readonly reads: Reads;
 }
 
+/** How to watch a request. */
+export interface ReadTrackerOptions {
+  /** Header and property names, in lower case, that are not watched. */
+  readonly ignored: ReadonlySet<string>;
+  /** Whether the cookie that a session hangs on is sure to be in the key. */
+  readonly isSessionKeyed: boolean;
+}
+
 /** Headers by which handlers choose among representations or visitors, besides `accept*`. */
 const SELECTING = new Set([
   'authorization',
@@ -48,9 +56,12 @@ const IN_KEY = ['host', 'hostname', 'protocol', 'secure', 'subdomains'] as const
  * further out reads while the response is sent does not count: it has done so on every request,
  * and says in `Vary` what came of it.
  *
- * @param ignored - Header and property names, in lower case, that are not watched.
  */
-export function trackReads(req: Request, res: Response, ignored: ReadonlySet<string>): ReadTracker {
+export function trackReads(
+  req: Request,
+  res: Response,
+  { ignored, isSessionKeyed }: ReadTrackerOptions,
+): ReadTracker {
   const headers = new Set<string>();
   let identity: string | undefined;
   let suspended = 0;
@@ -78,7 +89,8 @@ export function trackReads(req: Request, res: Response, ignored: ReadonlySet<str
   });
   for (const [name, header] of Object.entries(MADE_OF_HEADERS)) {
     watchProperty(req, name, (read) => {
-      if (!ignored.has(name.toLowerCase())) noteHeader(header);
+      if (name === 'session' && !isSessionKeyed) noteIdentity(name);
+      else if (!ignored.has(name.toLowerCase())) noteHeader(header);
       return read();
     });
   }

@@ -5,6 +5,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Request } from '../headers/middleware';
 import { normalizeHeader } from '../http/normalize';
 import type { PageSettings } from './page-settings';
+import type { TargetRule } from './query-rules';
 import { headersOf } from './read-tracker';
 
 /** Digest that stands for "none of the varying headers was sent", as in Django. */
@@ -25,8 +26,8 @@ export interface PageKey {
 
 /** Express's request, as far as it is used. */
 interface ExpressRequest {
-  readonly app?: { get?: (name: 'trust proxy fn') => unknown };
-  readonly originalUrl?: string;
+  readonly app?: { get?: (name: 'trust proxy fn' | 'query parser fn') => unknown };
+  originalUrl?: string;
 }
 
 /**
@@ -34,10 +35,12 @@ interface ExpressRequest {
  * query as it was sent, without a fragment or a bare trailing `?`. `undefined` if the request
  * names no host, or not in a form from which a URL can be made unambiguously.
  *
+ * @param rule - What the site makes of the query first.
  * @see Django's `HttpRequest.build_absolute_uri`
  */
-export function absoluteUrl(req: Request): string | undefined {
-  const target = (req as ExpressRequest).originalUrl ?? req.url ?? '';
+export function absoluteUrl(req: Request, rule?: TargetRule): string | undefined {
+  const sent = (req as ExpressRequest).originalUrl ?? req.url ?? '';
+  const target = rule === undefined ? sent : rule(sent);
   const { scheme, host } = originOf(req);
   if (host === undefined || !isUnambiguous(target, host, scheme)) return undefined;
   const fragment = target.indexOf('#');
@@ -98,8 +101,8 @@ function stemOf(url: string, method: string, keyPrefix: string): string {
   return `views.decorators.cache.cache_page.${keyPrefix}.${method}.${hash('md5', url)}.`;
 }
 
-function suffixOf(req: Request, { language, timeZone }: PageSettings): string {
-  let suffix = '';
+function suffixOf(req: Request, { language, timeZone, segment }: PageSettings): string {
+  let suffix = segment === undefined ? '' : `.segment.${escapeDots(segment(req))}`;
   if (language !== undefined) suffix += `.${escapeDots(language(req))}`;
   if (timeZone !== undefined) suffix += `.${escapeDots(timeZone(req))}`;
   return suffix;
@@ -143,6 +146,21 @@ function isUnambiguous(target: string, host: string, scheme: string): boolean {
   // Absolute-form and asterisk-form targets begin otherwise.
   if (!target.startsWith('/')) return false;
   return /^[\w.:[\]%-]+$/.test(host) && /^[a-zA-Z][a-zA-Z\d+.-]*$/.test(scheme);
+}
+
+/** Shows handlers the request as it was looked up: without the parameters that do not count. */
+export function applyTargetRule(req: Request, rule: TargetRule): void {
+  const express = req as { originalUrl?: string; url?: string; query?: unknown } & ExpressRequest;
+  const { originalUrl, url = '' } = express;
+  const shown = rule(url);
+  if (originalUrl !== undefined) express.originalUrl = rule(originalUrl);
+  if (shown === url) return;
+  express.url = shown;
+  // Express 4 has parsed the query by now.
+  const parse = express.app?.get?.('query parser fn');
+  if (Object.hasOwn(express, 'query') && typeof parse === 'function') {
+    express.query = parse(shown.split('?', 2)[1] ?? '');
+  }
 }
 
 /**

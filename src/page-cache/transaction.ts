@@ -12,6 +12,7 @@ import { readPreconditions } from '../http/preconditions';
 import { type RequestDirectives, requestDirectives } from '../http/request-directives';
 import { hasValidator } from '../http/storability';
 import { parseVary } from '../http/vary';
+import { hideOtherCookies, withCountingCookies } from './cookie-rules';
 import { canDetach, detachedRunOf, runDetached } from './detached-request';
 import { type Flight, type Landing, PageFlights } from './flights';
 import { freshen, isSameRepresentation } from './freshen';
@@ -23,7 +24,14 @@ import { after, findResponse, type PageLookup, removePage, storeResponse } from 
 import { headersOf, type ReadTracker, trackReads } from './read-tracker';
 import { type HeadDecision, type Recording, recordResponse } from './recorder';
 import { replay } from './replay';
-import { absoluteUrl, mayUseCache, type PageKey, pageKeyFor, variantOf } from './request-key';
+import {
+  absoluteUrl,
+  applyTargetRule,
+  mayUseCache,
+  type PageKey,
+  pageKeyFor,
+  variantOf,
+} from './request-key';
 import { StoredResponse } from './stored-response';
 import { varyingNames } from './varying-names';
 
@@ -134,7 +142,8 @@ export class PageTransaction {
   /** Answers from the cache, or calls `next`. At once where the backend needs no I/O. */
   lookUp(next: Next): void | Promise<void> {
     const req = this.#req;
-    const url = mayUseCache(req, this.settings) ? absoluteUrl(req) : undefined;
+    const { targetRule, cookies } = this.settings;
+    const url = mayUseCache(req, this.settings) ? absoluteUrl(req, targetRule) : undefined;
     // A method overridden on the way is not the one that the client will think was answered.
     if (url === undefined || req.method !== this.#method) {
       this.#state = 'passed';
@@ -142,7 +151,7 @@ export class PageTransaction {
       next();
       return;
     }
-    this.#headers = headersOf(req);
+    this.#headers = withCountingCookies(headersOf(req), cookies);
     this.#key = pageKeyFor(req, url, 'GET', this.settings);
     noteSuffix(this.#key.suffix);
     if (this.#method === 'HEAD') return this.#lookUpHead(url, next);
@@ -357,7 +366,11 @@ export class PageTransaction {
     this.#prepareRequest();
     if (!this.#isWatching) this.watchResponse();
     const { varyOnRead } = this.settings;
-    if (varyOnRead !== undefined) this.#tracker = trackReads(this.#req, this.#res, varyOnRead);
+    if (varyOnRead !== undefined)
+      this.#tracker = trackReads(this.#req, this.#res, {
+        ignored: varyOnRead,
+        isSessionKeyed: this.settings.cookies === undefined,
+      });
     next();
   }
 
@@ -366,7 +379,10 @@ export class PageTransaction {
    * stored one still holds. A page that is not stored anyway is asked for as the client did.
    */
   #prepareRequest(): void {
+    const { targetRule, cookies } = this.settings;
+    if (targetRule !== undefined) applyTargetRule(this.#req, targetRule);
     const headers = headersOf(this.#req);
+    if (cookies !== undefined) hideOtherCookies(this.#req, cookies);
     this.#headers = { ...headers };
     const isStorable =
       this.#stale !== undefined || !this.#flights()?.isUncacheable(this.#storageKey, Date.now());

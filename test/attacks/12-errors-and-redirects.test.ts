@@ -50,7 +50,7 @@ test.each(Object.entries(FIRST))('%s is not stored in place of the page', async 
   const { headers } = await visit(app, '/page').redirects(0).expect(status);
   expect(headers).not.toHaveProperty('expires');
   await visit(app, '/page').expect(200, 'the page');
-  await visit(app, '/page').expect(200, 'the page').expect('Age', '0');
+  await visit(app, '/page').expect(200, 'the page').expect('Age', /^\d+$/);
 });
 
 test.each(Object.entries(FIRST))('%s by HEAD is not stored either', async (_what, first) => {
@@ -73,6 +73,6 @@ test.each(Object.entries(FIRST))(
     for (const _try of [1, 2]) {
       await visit(app, '/page').set('X-Broken', '1').redirects(0).expect(status);
     }
-    await visit(app, '/page').expect(200, 'the page').expect('Age', '0');
+    await visit(app, '/page').expect(200, 'the page').expect('Age', /^\d+$/);
   },
 );

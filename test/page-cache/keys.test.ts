@@ -312,10 +312,10 @@ describe.each([
   );
 });
 
-describe('the option hosts', () => {
+describe('the option key.hosts', () => {
   test('caches pages of the hosts it lists, others pass (PAGE-33)', async () => {
     const hosts = ['www.example.com', 'example.com:8080'];
-    const { app, origin } = pageApp(undefined, { options: { hosts, cache: 'bytes' } });
+    const { app, origin } = pageApp(undefined, { options: { key: { hosts }, cache: 'bytes' } });
     const from = (host: string) => request(app).get('/page').set('Host', host);
     await from('www.example.com').expect('page 1');
     await from('www.example.com').expect('page 1');

@@ -122,7 +122,7 @@ describe('options', () => {
     [{ keyPrefix: 7 }, /keyPrefix/],
     [{ cache: 7 }, /cache/],
     [{ cache: {} }, /cache/],
-    [{ hosts: 'example.com' }, /hosts/],
+    [{ key: { hosts: 'example.com' } }, /hosts/],
     [{ language: 'de' }, /language/],
     [{ timeZone: 'UTC' }, /timeZone/],
     [{ onError: true }, /onError/],

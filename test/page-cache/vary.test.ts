@@ -68,7 +68,7 @@ describe('a page that varies', () => {
   });
 
   test('levels lists of all kinds, and the order of languages, if asked to', async () => {
-    const options = { options: { normalize: true } };
+    const options = { options: { key: { normalize: true } } };
     const lists = pageApp(varyingOn('X-List'), options);
     for (const value of ['a, b', 'a,b']) await visit(lists.app, '/page').set('X-List', value);
     expect(lists.origin.calls).toBe(1);

@@ -1,0 +1,68 @@
+/** Which query parameters make another page. */
+export interface QueryRules {
+  /**
+   * Names of parameters that make no other page, such as `['utm_*', 'gclid']`; a `*` stands for
+   * any characters. They are taken from the request, so that no handler sees them.
+   *
+   * @defaultValue none
+   */
+  readonly ignore?: readonly string[];
+
+  /** Names of the only parameters that count; all others are taken from the request. */
+  readonly only?: readonly string[];
+
+  /**
+   * Whether parameters are put in the order of their names, for the key and for handlers. Those of
+   * one name stay in theirs.
+   *
+   * @defaultValue false
+   */
+  readonly sort?: boolean;
+}
+
+/** Brings a request target to the form in which it is looked up, and shown to handlers. */
+export type TargetRule = (target: string) => string;
+
+/** The rule that these options come to; `undefined`: targets stay as they are. */
+export function targetRule({
+  ignore = [],
+  only,
+  sort = false,
+}: QueryRules): TargetRule | undefined {
+  if (ignore.length === 0 && only === undefined && !sort) return undefined;
+  const isIgnored = matcher(ignore);
+  const isAllowed = only === undefined ? () => true : matcher(only);
+  return (target) => {
+    const start = target.indexOf('?');
+    if (start === -1) return target;
+    const parameters = target
+      .slice(start + 1)
+      .split('&')
+      .map((text) => ({ text, name: nameOf(text) }))
+      .filter(({ name }) => isAllowed(name) && !isIgnored(name));
+    if (sort) parameters.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    const query = parameters.map(({ text }) => text).join('&');
+    return query === '' ? target.slice(0, start) : `${target.slice(0, start)}?${query}`;
+  };
+}
+
+/** The decoded name of a parameter: `utm%5Fsource` is `utm_source` to a handler, too. */
+function nameOf(parameter: string): string {
+  const [name = ''] = parameter.split('=', 1);
+  try {
+    return decodeURIComponent(name.replaceAll('+', ' '));
+  } catch {
+    return name;
+  }
+}
+
+function matcher(patterns: readonly string[]): (name: string) => boolean {
+  const sources = patterns.map((pattern) =>
+    pattern
+      .split('*')
+      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+      .join('.*'),
+  );
+  const regex = new RegExp(`^(?:${sources.join('|')})$`, 's');
+  return patterns.length === 0 ? () => false : (name) => regex.test(name);
+}

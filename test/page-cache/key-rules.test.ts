@@ -1,0 +1,120 @@
+import { fetchFromCache, type PageKeyRules, updateCache } from 'cachewright';
+import express from 'express';
+import express4 from 'express4';
+import { freshCaches } from '../support/fresh-caches';
+import { visit } from '../support/visit';
+
+freshCaches();
+
+describe.each([
+  ['Express 5', express],
+  ['Express 4', express4 as unknown as typeof express],
+])('on %s', (_name, makeApp) => {
+  /** A site that shows what its handler sees of the request. */
+  function site(
+    key: PageKeyRules,
+    respond?: (req: express.Request, res: express.Response) => void,
+  ) {
+    let calls = 0;
+    const app = makeApp();
+    app.use(updateCache({ key }), fetchFromCache());
+    app.get('/page', (req, res) => {
+      calls += 1;
+      if (respond !== undefined) respond(req, res);
+      else res.json({ url: req.url, originalUrl: req.originalUrl, query: req.query });
+    });
+    return { app, calls: () => calls };
+  }
+
+  test('ignored parameters make no other page, and no handler sees them', async () => {
+    const { app, calls } = site({ query: { ignore: ['utm_*', 'gclid'] } });
+    const first = await visit(app, '/page?utm_source=a&id=1&gclid=x');
+    expect(first.body).toEqual({
+      url: '/page?id=1',
+      originalUrl: '/page?id=1',
+      query: { id: '1' },
+    });
+    for (const query of ['id=1', 'id=1&utm_campaign=b', 'utm%5Fsource=c&id=1', '&id=1&gclid']) {
+      const { body } = await visit(app, `/page?${query.replace(/^&/, '')}`);
+      expect(body).toEqual(first.body);
+    }
+    expect(calls()).toBe(1);
+    await visit(app, '/page?id=2');
+    await visit(app, '/page?xutm_source=1&id=1');
+    expect(calls()).toBe(3);
+  });
+
+  test('of parameters that are the only ones, all others are ignored', async () => {
+    const { app, calls } = site({ query: { only: ['id'] } });
+    const first = await visit(app, '/page?id=1&callback=evil');
+    expect(first.body.query).toEqual({ id: '1' });
+    expect((await visit(app, '/page?x=1&id=1')).body).toEqual(first.body);
+    expect((await visit(app, '/page?x=1')).body.url).toBe('/page');
+    expect(calls()).toBe(2);
+  });
+
+  test('sorted parameters make one page of every order, but for those of one name', async () => {
+    const { app, calls } = site({ query: { sort: true } });
+    const first = await visit(app, '/page?b=1&a=2&b=0');
+    expect(first.body.url).toBe('/page?a=2&b=1&b=0');
+    await visit(app, '/page?a=2&b=1&b=0');
+    await visit(app, '/page?b=1&b=0&a=2');
+    expect(calls()).toBe(1);
+    await visit(app, '/page?a=2&b=0&b=1');
+    expect(calls()).toBe(2);
+  });
+
+  test('cookies that do not count make no other page, and no handler sees them', async () => {
+    const { app, calls } = site({ cookies: ['lang'] }, (req, res) => {
+      res.vary('Cookie').send(`with ${req.headers.cookie}`);
+    });
+    const from = (cookie: string) => visit(app, '/page').set('Cookie', cookie);
+    await from('lang=de; _ga=1').expect('with lang=de');
+    await from('_ga=2; lang=de').expect('with lang=de');
+    expect(calls()).toBe(1);
+    await from('lang=en').expect('with lang=en');
+    await from('_ga=3').expect('with undefined');
+    await visit(app, '/page').expect('with undefined');
+    expect(calls()).toBe(3);
+  });
+
+  test('parsed cookies that do not count are hidden, and a session keeps a page from being stored', async () => {
+    let calls = 0;
+    const app = makeApp();
+    app.use(updateCache({ key: { cookies: ['lang'] } }));
+    app.use((req, _res, next) => {
+      Object.assign(req, { cookies: { lang: 'de', sid: 'secret' }, session: { user: 'Ada' } });
+      next();
+    });
+    app.use(fetchFromCache());
+    app.get('/cookies', (req, res) => void res.json([++calls, req.cookies]));
+    app.get('/session', (req, res) => {
+      calls += 1;
+      res.send(`${calls} ${(req as unknown as { session: { user: string } }).session.user}`);
+    });
+    for (const _visit of [1, 2]) {
+      const { body } = await visit(app, '/cookies').set('Cookie', 'lang=de; sid=1');
+      expect(body).toEqual([1, { lang: 'de' }]);
+    }
+    await visit(app, '/session').set('Cookie', 'sid=1').expect('2 Ada');
+    await visit(app, '/session').set('Cookie', 'sid=1').expect('3 Ada');
+  });
+
+  test('segments have pages of their own', async () => {
+    const { app, calls } = site({ segment: (req) => String(req.headers['x-plan'] ?? 'free') });
+    for (const plan of ['free', 'paid', 'free', 'paid', 'a.b']) {
+      await visit(app, '/page').set('X-Plan', plan);
+    }
+    expect(calls()).toBe(3);
+  });
+});
+
+test.each([
+  [{ query: { ignore: 'utm_*' } }, /ignore/],
+  [{ query: { only: 'id' } }, /only/],
+  [{ cookies: 'sid' }, /cookies/],
+  [{ hosts: 'example.com' }, /hosts/],
+  [{ segment: 'paid' }, /segment/],
+])('%j is refused when the middleware is made', (key, message) => {
+  expect(() => updateCache({ key: key as never })).toThrow(message);
+});
