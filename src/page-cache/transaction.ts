@@ -200,7 +200,10 @@ export class PageTransaction {
     if (this.#isReusable(response)) return this.#hit(response);
     const wishes = this.#wishes();
     if (wishes?.onlyIfCached) return this.#refuse();
-    if (wishes?.noCache || wishes?.maxAge !== undefined) return this.#join(lookup, next, deadline);
+    // It is the client that wants another, so nothing stale will do.
+    if (response.isFresh(now) || wishes?.noCache || wishes?.maxAge !== undefined) {
+      return this.#join(lookup, next, deadline);
+    }
 
     if (response.isServableMeanwhile(now) && canDetach(this.#req)) {
       this.#refresh(lookup);
