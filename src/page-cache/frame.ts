@@ -85,8 +85,10 @@ export function decodeFrame(bytes: Uint8Array): FrameParts | undefined {
   const hasResponse = frame.readUInt8(5) === 1;
   const status = frame.readUInt16BE(6);
   const fields = fieldsOf(lines);
-  // Sending it would throw, or split the response in two.
-  if (hasResponse && !isSendable(status, reason, fields)) return undefined;
+  // Sending it would throw, or put the connection out of step.
+  if (hasResponse && !isSendable(status, reason, fields, frame.length - bodyStart)) {
+    return undefined;
+  }
   return {
     key,
     url,
@@ -110,11 +112,22 @@ function checksum(frame: Buffer): number {
   return crc32(frame.subarray(HEAD_LENGTH), crc32(frame.subarray(0, CHECKSUM_OFFSET)));
 }
 
-function isSendable(status: number, reason: string, fields: FieldList): boolean {
+function isSendable(
+  status: number,
+  reason: string,
+  fields: FieldList,
+  bodyLength: number,
+): boolean {
   if (status < 200 || status > 599 || !isFieldText(reason)) return false;
-  return fields.every((part, i) =>
-    i % 2 === 0 ? isToken(part as string) : [part].flat().every(isFieldText),
-  );
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    const value = fields[i + 1]!;
+    if (!isToken(name) || ![value].flat().every(isFieldText)) return false;
+    // An entry for HEAD has the length, and no body.
+    const isLength = bodyLength > 0 && name.toLowerCase() === 'content-length';
+    if (isLength && value !== String(bodyLength)) return false;
+  }
+  return true;
 }
 
 function fieldsOf(lines: readonly string[]): (string | string[])[] {
