@@ -41,8 +41,7 @@ export function writePrivateFile(path: string, bytes: Buffer): Promise<void> {
   return handles.run(async () => {
     const handle = await open(path, 'wx', 0o600);
     try {
-      await handle.chmod(0o600);
-      await handle.writeFile(bytes);
+      await Promise.all([handle.chmod(0o600), handle.writeFile(bytes)]);
     } finally {
       await handle.close();
     }

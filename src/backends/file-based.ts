@@ -114,7 +114,7 @@ export class FileBasedCache extends BaseCache {
         isLive = this.#open(found, finalKey) !== undefined;
         return isLive;
       });
-      if (isToEnd ? isLive : isDead(found)) await this.#store.discard(path);
+      if (isDead(found) || (isLive && isToEnd)) await this.#store.discard(path);
       return isLive;
     });
   }

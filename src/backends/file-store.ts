@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
-import { lstat, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { lstat, readdir, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { KeyQueue } from '../cache/key-queue';
 import {
@@ -31,6 +31,9 @@ const RECOUNT_WRITES = 1000;
 
 /** Times a file is written when its directory vanishes under it. */
 const WRITE_ATTEMPTS = 5;
+
+/** Subdirectories listed at the same time. */
+const SHARDS_AT_A_TIME = 8;
 
 /** In {@link KeyQueue}, what concerns the directory as a whole; no path is empty. */
 const WHOLE = '';
@@ -83,18 +86,23 @@ export class FileStore {
 
   /** Puts a file in its place, over an older one if there is one. */
   put(path: string, bytes: Buffer): Promise<void> {
-    return this.#viaTemp(path, bytes, async (temp) => {
-      const isNew = !(await exists(path));
+    return this.#viaTemp(path, async (temp) => {
+      const look = exists(path);
+      // Should the write fail first, that is the error.
+      look.catch(() => {});
+      await writePrivateFile(temp, bytes);
+      const isOld = await look;
       await rename(temp, path);
-      if (isNew) this.#changeCount(1);
+      if (!isOld) this.#changeCount(1);
     });
   }
 
   /** Puts a file in its place if that is free. @returns whether it was */
   create(path: string, bytes: Buffer): Promise<boolean> {
-    return this.#viaTemp(path, bytes, async (temp) => {
+    return this.#viaTemp(path, async (temp) => {
+      await writePrivateFile(temp, bytes);
       const isNew = await linkExclusively(temp, path);
-      await rm(temp, { force: true });
+      await unlinked(temp);
       if (isNew) this.#changeCount(1);
       return isNew;
     });
@@ -120,7 +128,7 @@ export class FileStore {
     }
     // What was moved may be what another process wrote a moment ago. A still newer one stays.
     const isGone = isDead(await readEntryFile(grave)) || !(await linkExclusively(grave, path));
-    await rm(grave, { force: true });
+    await unlinked(grave);
     if (isGone) this.#changeCount(-1);
   }
 
@@ -164,22 +172,22 @@ export class FileStore {
   async #recount(): Promise<number> {
     this.#writesSinceCount = 0;
     let count = 0;
-    for (const shard of await this.#shards()) {
+    await this.#forEachShard(async (shard) => {
       const names = await namesIn(shard);
       count += names.filter(isEntryName).length;
       await removeAbandoned(shard, names);
-    }
+    });
     this.#count = count;
     return count;
   }
 
   async #removeAll(): Promise<void> {
     this.#owed = 0;
-    for (const shard of await this.#shards()) {
+    await this.#forEachShard(async (shard) => {
       const names = await namesIn(shard);
       await Promise.all(names.filter(isEntryName).map((name) => unlinked(join(shard, name))));
       await removeAbandoned(shard, names);
-    }
+    });
     this.#count = 0;
     this.#writesSinceCount = 0;
   }
@@ -203,20 +211,27 @@ export class FileStore {
     this.#count = undefined;
   }
 
+  async #forEachShard(work: (shard: string) => Promise<void>): Promise<void> {
+    const shards = await this.#shards();
+    for (let i = 0; i < shards.length; i += SHARDS_AT_A_TIME) {
+      await Promise.all(shards.slice(i, i + SHARDS_AT_A_TIME).map(work));
+    }
+  }
+
   async #shards(): Promise<string[]> {
     const names = await namesIn(this.#root);
     return names.filter((name) => /^[\da-f]{2}$/.test(name)).map((name) => join(this.#root, name));
   }
 
-  async #viaTemp<T>(path: string, bytes: Buffer, place: (temp: string) => Promise<T>): Promise<T> {
+  /** Does `work` with the path of a temporary file, anew if the directory is not there. */
+  async #viaTemp<T>(path: string, work: (temp: string) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const temp = tempBeside(path);
       try {
-        await writePrivateFile(temp, bytes);
-        return await place(temp);
+        return await work(temp);
       } catch (error) {
         // Should this fail too, the first error tells more.
-        await rm(temp, { force: true }).catch(() => {});
+        await unlinked(temp).catch(() => {});
         if (!hasCode(error, 'ENOENT') || attempt === WRITE_ATTEMPTS) throw error;
         await makePrivateDirectory(dirname(path));
       }

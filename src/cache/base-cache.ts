@@ -187,15 +187,20 @@ export abstract class BaseCache {
       );
     }
     if (timeout !== undefined) checkTimeout(timeout, `getOrSet(${JSON.stringify(key)})`);
-    const found = await this.get<T, undefined>(key, undefined, { version });
-    if (found !== undefined) return found as T;
-    const made = (await this.#flights.run(this.makeKey(key, version), async () => {
-      const value = await (typeof fallback === 'function' ? (fallback as () => T)() : fallback);
-      if (value !== undefined) await this.add(key, value, timeout, { version });
-      return value;
-    })) as T;
-    // Read again: another process may have won the race, and each caller must get its own copy.
-    return this.get<T, T>(key, made, { version });
+    const flight = this.#flights.join(this.makeKey(key, version));
+    try {
+      const found = await this.get<T, undefined>(key, undefined, { version });
+      if (found !== undefined) return found as T;
+      const made = (await flight.run(async () => {
+        const value = await (typeof fallback === 'function' ? (fallback as () => T)() : fallback);
+        if (value !== undefined) await this.add(key, value, timeout, { version });
+        return value;
+      })) as T;
+      // Read again: another process may have won the race, and each caller must get its own copy.
+      return await this.get<T, T>(key, made, { version });
+    } finally {
+      flight.leave();
+    }
   }
 
   /** The entries that exist, by the caller's keys. Keys that have none are left out. */

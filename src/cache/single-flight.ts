@@ -1,16 +1,48 @@
 /** Lets callers that want the same thing at the same time share one run of the work. */
 export class SingleFlight<T> {
-  readonly #flights = new Map<string, Promise<T>>();
+  readonly #flights = new Map<string, Flight<T>>();
 
   /**
-   * Joins the run under way for `key`, or starts one with `work`. All who joined get the same
-   * value or the same rejection; the next caller after it has settled starts anew.
+   * The flight for `key` that has not landed yet. Join before looking whether the work is needed:
+   * then whoever comes to that answer late does not do again what was done meanwhile.
    */
-  run(key: string, work: () => Promise<T>): Promise<T> {
-    const flying = this.#flights.get(key);
-    if (flying !== undefined) return flying;
-    const flight = work().finally(() => this.#flights.delete(key));
-    this.#flights.set(key, flight);
+  join(key: string): Flight<T> {
+    let flight = this.#flights.get(key);
+    if (flight === undefined) {
+      flight = new Flight(() => {
+        if (this.#flights.get(key) === flight) this.#flights.delete(key);
+      });
+      this.#flights.set(key, flight);
+    }
+    flight.enter();
     return flight;
+  }
+}
+
+/** One run of some work, and those who share it. */
+export class Flight<T> {
+  readonly #end: () => void;
+  #passengers = 0;
+  #landing: Promise<T> | undefined;
+
+  /** @param end - Called when whoever comes later must take another flight. */
+  constructor(end: () => void) {
+    this.#end = end;
+  }
+
+  enter(): void {
+    this.#passengers++;
+  }
+
+  /** Must follow each `join`, whether the work was needed or not. */
+  leave(): void {
+    this.#passengers--;
+    if (this.#passengers === 0) this.#end();
+  }
+
+  /** Does the work, unless another has begun to: all get its one value, or its one rejection. */
+  run(work: () => Promise<T>): Promise<T> {
+    this.#landing ??= work().finally(this.#end);
+    return this.#landing;
   }
 }

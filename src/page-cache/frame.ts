@@ -105,7 +105,7 @@ export function decodeFrame(bytes: Uint8Array): FrameParts | undefined {
   if (lines.length < FIXED_LINES || (lines.length - FIXED_LINES) % 2 !== 0) return undefined;
   const [key, url, variant, vary] = lines as [string, string, string, string];
   const response = responseOf(frame, lines, bodyStart);
-  // Sending it would throw, or split the response in two.
+  // Sending it would throw, or put the connection out of step.
   if (response !== undefined && !isSendable(response)) return undefined;
   return {
     key,
@@ -141,11 +141,17 @@ function responseOf(
   };
 }
 
-function isSendable({ status, reason, fields }: ResponseParts): boolean {
+function isSendable({ status, reason, fields, body }: ResponseParts): boolean {
   if (status < 200 || status > 599 || !isFieldText(reason)) return false;
-  return fields.every((part, i) =>
-    i % 2 === 0 ? isToken(part as string) : [part].flat().every(isFieldText),
-  );
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    const value = fields[i + 1]!;
+    if (!isToken(name) || ![value].flat().every(isFieldText)) return false;
+    // An entry for HEAD has the length, and no body.
+    const isLength = body.length > 0 && name.toLowerCase() === 'content-length';
+    if (isLength && value !== String(body.length)) return false;
+  }
+  return true;
 }
 
 function flagsOf({ mustRevalidate, alwaysValidate }: ResponseParts): number {

@@ -132,7 +132,8 @@ export function recordResponse(response: Response, isHead: boolean, events: Reco
   function complete(): void {
     if (sink === undefined) return;
     const body = sink.take();
-    const fields = isHead ? head!.fields : completeFields(head!.fields, body);
+    const isBodiless = isHead || head!.status === 204;
+    const fields = completeFields(head!.fields, isBodiless ? undefined : body);
     if (fields === undefined || hasTrailers || isClientGone(res)) {
       abandon();
       return;
@@ -205,13 +206,19 @@ function snapshot(res: ServerResponse): Omit<Recording, 'body'> | undefined {
   return { status: res.statusCode, reason: reasonOf(res), fields };
 }
 
-/** The fields with the length of the body that was seen; `undefined` if another was announced. */
-function completeFields(fields: FieldList, body: Buffer): FieldList | undefined {
+/**
+ * The fields with the length of the body that was seen; `undefined` if another was announced, or
+ * one that is no single number. `body` is `undefined` for HEAD, which has the announcement
+ * alone, and for a 204, which has neither.
+ */
+function completeFields(fields: FieldList, body: Buffer | undefined): FieldList | undefined {
   for (let i = 0; i < fields.length; i += 2) {
     if ((fields[i] as string).toLowerCase() !== 'content-length') continue;
-    return Number(fields[i + 1]) === body.length ? fields : undefined;
+    const told = String(fields[i + 1]);
+    const isRight = body === undefined ? /^\d+$/.test(told) : told === String(body.length);
+    return isRight ? fields : undefined;
   }
-  return [...fields, 'Content-Length', String(body.length)];
+  return body === undefined ? fields : [...fields, 'Content-Length', String(body.length)];
 }
 
 /** Whether the client hung up before the head: `close` was emitted already then. */

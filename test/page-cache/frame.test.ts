@@ -153,6 +153,8 @@ test.each([
   ['a name that is none', { fields: ['X A', 'a'] }],
   ['an empty name', { fields: ['', 'a'] }],
   ['a line end in the reason', { reason: 'OK\r' }],
+  ['a length that is not that of the body', { fields: ['content-Length', '7'] }],
+  ['two lengths', { fields: ['Content-Length', ['14', '14']] }],
   ['the status 0', { status: 0 }],
   ['the status 101', { status: 101 }],
   ['the status 999', { status: 999 }],
