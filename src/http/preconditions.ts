@@ -35,6 +35,17 @@ export function readPreconditions(
 }
 
 /**
+ * Those preconditions that concern a cache. `If-Match` and `If-Unmodified-Since` guard the state at
+ * the origin, and a cache may ignore them (RFC 9110 §13.1.1, §13.1.4).
+ */
+export function cachePreconditions(
+  headers: Readonly<Record<string, HeaderValue>>,
+): Preconditions | undefined {
+  const { 'if-match': _match, 'if-unmodified-since': _since, ...others } = headers;
+  return readPreconditions(others);
+}
+
+/**
  * Evaluates the preconditions of a request against the validators of its resource, in the order
  * of RFC 9110 §13.2.2. `If-Range` is not among them.
  *

@@ -221,10 +221,10 @@ function completeFields(fields: FieldList, body: Buffer | undefined): FieldList 
   return body === undefined ? fields : [...fields, 'Content-Length', String(body.length)];
 }
 
-/** Whether the client hung up before the head: `close` was emitted already then. */
+/** Whether the client hung up, or was hung up on. */
 function isClientGone(res: ServerResponse): boolean {
   const { stream } = res as { stream?: { destroyed: boolean } };
-  return res.destroyed || stream?.destroyed === true;
+  return res.destroyed || res.socket?.destroyed === true || stream?.destroyed === true;
 }
 
 /** Names as they were spelt. HTTP/2 has them in lower case only. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { applyPreconditions, validatorsOf } from '../headers/conditional-response';
 import type { Response } from '../headers/middleware';
-import { readPreconditions } from '../http/preconditions';
+import { cachePreconditions } from '../http/preconditions';
 import { type ByteRange, ifRangeHolds, parseRanges } from '../http/ranges';
 import type { FieldList, StoredResponse } from './stored-response';
 
@@ -33,7 +33,7 @@ export function replay(
   const fields = withFields(stored.fields, added);
 
   const isSuccess = stored.status >= 200 && stored.status < 300;
-  if (isSuccess && (readPreconditions(headers) !== undefined || headers.range !== undefined)) {
+  if (isSuccess && (cachePreconditions(headers) !== undefined || headers.range !== undefined)) {
     replayPart(method, headers, res, stored, fields);
     return;
   }
@@ -54,7 +54,7 @@ function replayPart(
   for (let i = 0; i < fields.length; i += 2) {
     res.setHeader(fields[i] as string, fields[i + 1] as string | string[]);
   }
-  const preconditions = readPreconditions(headers);
+  const preconditions = cachePreconditions(headers);
   if (preconditions && applyPreconditions(res, method, preconditions, validatorsOf(res))) {
     res.end();
     return;

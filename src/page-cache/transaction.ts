@@ -8,7 +8,7 @@ import { hasDirective, parseCacheControl } from '../http/cache-control';
 import type { CacheOutcome } from '../http/cache-status';
 import type { HeaderValue } from '../http/header-value';
 import { formatHttpDate } from '../http/http-date';
-import { readPreconditions } from '../http/preconditions';
+import { cachePreconditions } from '../http/preconditions';
 import { type RequestDirectives, requestDirectives } from '../http/request-directives';
 import { hasValidator } from '../http/storability';
 import { parseVary } from '../http/vary';
@@ -518,7 +518,7 @@ export class PageTransaction {
     const outcome = this.#outcome.stored ? { ...this.#outcome, ttl } : this.#outcome;
     const status = tellOutcome(this.#req, this.settings, outcome);
     let isBodiless = false;
-    const preconditions = this.#hasStripped ? readPreconditions(this.#headers) : undefined;
+    const preconditions = this.#hasStripped ? cachePreconditions(this.#headers) : undefined;
     if (preconditions !== undefined && res.statusCode >= 200 && res.statusCode < 300) {
       isBodiless = applyPreconditions(res, this.#method, preconditions, validatorsOf(res));
     }

@@ -106,8 +106,8 @@ describe.each(Object.entries(BACKENDS))('pages on %s', (_name, settings) => {
     });
     for (const _visit of [1, 2]) {
       for (const lang of ['de', 'en']) {
-        await visit(app, '/page').set('X-Lang', lang).expect(`in ${lang}`);
-        await stored('/page', { 'x-lang': lang });
+        await visit(app, '/variants').set('X-Lang', lang).expect(`in ${lang}`);
+        await stored('/variants', { 'x-lang': lang });
       }
     }
     expect(origin.calls).toBe(2);
