@@ -12,6 +12,7 @@ const DOCUMENTS: Record<string, readonly (readonly string[])[]> = {
     ['/news', '/catalogue', '/weather'],
   ],
   'docs/custom-backends.md': [[]],
+  'docs/pages.md': [[]],
 };
 
 const ROOT = join(__dirname, '..');
