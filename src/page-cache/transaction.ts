@@ -257,12 +257,21 @@ export class PageTransaction {
     }
     const flight = flights.get(storageKey);
     if (flight === undefined) return this.#run(lookup, next, flights.begin(storageKey));
-    if (leftMs <= 0 || flight.isOlderThan(this.settings.waitMs)) {
+    const isOwn = this.#isLedFurtherOut(flight);
+    if (isOwn || leftMs <= 0 || flight.isOlderThan(this.settings.waitMs)) {
       return this.#run(lookup, next, undefined);
     }
     return settledWithin(flight.landing, leftMs).then((landing) =>
       this.#afterWaiting(landing, lookup, next, deadline),
     );
+  }
+
+  /** Whether a cache around this one leads it, for this very request, and waits in its turn. */
+  #isLedFurtherOut(flight: Flight): boolean {
+    for (let outer = this.#outer; outer !== undefined; outer = outer.#outer) {
+      if (outer.#flight === flight) return true;
+    }
+    return false;
   }
 
   #afterWaiting(

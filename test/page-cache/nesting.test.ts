@@ -1,4 +1,5 @@
 import { cachePage, fetchFromCache, updateCache } from 'cachewright';
+import express from 'express';
 import { ByteCache } from '../support/backends';
 import { stopClock } from '../support/clock';
 import { freshCaches } from '../support/fresh-caches';
@@ -97,4 +98,17 @@ describeEachStack((build) => {
     clock.advance(1);
     await visit(app, '/page').expect('page 2');
   });
+});
+
+test('a route under a site with the same cache does not wait for itself', async () => {
+  const app = express();
+  let calls = 0;
+  app.use(updateCache({ waitMs: 60_000 }), fetchFromCache());
+  app.get(
+    '/page',
+    cachePage(60, { waitMs: 60_000 }),
+    (_req, res) => void res.send(`page ${++calls}`),
+  );
+  await visit(app, '/page').expect('page 1');
+  await visit(app, '/page').expect('page 1');
 });
