@@ -1,5 +1,4 @@
-import { COPYFILE_EXCL } from 'node:constants';
-import { chmod, copyFile, type FileHandle, link, mkdir, open } from 'node:fs/promises';
+import { chmod, constants, copyFile, type FileHandle, link, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Slots } from '../cache/slots';
 import { EXPIRY_AT, type FileEntry, fileLength, packExpiry, unpackEntry } from './file-format';
@@ -69,7 +68,7 @@ export async function linkExclusively(path: string, newPath: string): Promise<bo
     await link(path, newPath).catch((error) => {
       // File systems without links, such as FAT.
       if (!hasCode(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw error;
-      return copyFile(path, newPath, COPYFILE_EXCL);
+      return copyFile(path, newPath, constants.COPYFILE_EXCL);
     });
     return true;
   } catch (error) {

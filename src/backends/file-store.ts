@@ -127,7 +127,9 @@ export class FileStore {
       throw error;
     }
     // What was moved may be what another process wrote a moment ago. A still newer one stays.
-    const isGone = isDead(await readEntryFile(grave)) || !(await linkExclusively(grave, path));
+    const found = await readEntryFile(grave);
+    const isLive = found !== 'absent' && !isDead(found);
+    const isGone = !isLive || !(await linkExclusively(grave, path));
     await unlinked(grave);
     if (isGone) this.#changeCount(-1);
   }

@@ -63,11 +63,15 @@ describe('fields of the connection', () => {
     expect(origin.calls).toBe(2);
   });
 
-  test('Trailer keeps a page from being stored', async () => {
+  test.each([
+    ['announced', true, false],
+    ['sent', false, true],
+    ['announced and sent', true, true],
+  ])('trailers %s keep a page from being stored', async (_how, isAnnounced, isSent) => {
     const { app, origin } = pageApp((res) => {
-      res.setHeader('Trailer', 'X-Sum');
+      if (isAnnounced) res.setHeader('Trailer', 'X-Sum');
       res.write('page');
-      res.addTrailers({ 'X-Sum': '1' });
+      if (isSent) res.addTrailers({ 'X-Sum': '1' });
       res.end();
     });
     await visit(app, '/page').expect(200, 'page');

@@ -1,4 +1,3 @@
-/// <reference types="jest" />
 import type { BaseCache, CacheParams } from 'cachewright';
 import { describeClear } from './contract/clear';
 import type { CacheContractTraits, OpenCache } from './contract/context';

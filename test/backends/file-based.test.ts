@@ -144,6 +144,18 @@ describe('files', () => {
     },
   );
 
+  test('are so from the beginning, not only once they are complete (FILE-03, FILE-05)', async () => {
+    directory = join(directory, 'some', 'cache');
+    const mkdirs = jest.spyOn(fs, 'mkdir');
+    const opens = jest.spyOn(fs, 'open');
+    await openCache().set('key', 1);
+    expect(mkdirs.mock.calls.map(([, mode]) => mode)).toEqual(mkdirs.mock.calls.map(() => 0o700));
+    expect(mkdirs.mock.calls.length).toBeGreaterThanOrEqual(3);
+    const writes = opens.mock.calls.filter(([, flags]) => flags !== 'r');
+    expect(writes.length).toBeGreaterThan(0);
+    for (const [, flags, mode] of writes) expect([flags, mode]).toEqual(['wx', 0o600]);
+  });
+
   test('leave a directory that was there as it was (FILE-03)', async () => {
     await fs.chmod(directory, 0o755);
     await openCache().set('key', 'value');
@@ -318,6 +330,14 @@ describe('reading', () => {
       ['text', () => Buffer.from('#!/bin/sh\necho hello\n'.repeat(10))],
       ['noise', () => createHash('sha512').update('seed').digest()],
       ['much noise', () => Buffer.alloc(100_000, createHash('sha512').update('seed').digest())],
+      [
+        'an expiry that is no number',
+        (file) => {
+          const odd = Buffer.from(file);
+          odd.writeDoubleLE(Number.NaN, 8);
+          return odd;
+        },
+      ],
       ['a pickle', () => Buffer.from('\x80\x04\x95K\x00\x00\x00\x00\x00\x00\x00.', 'latin1')],
       [
         'the promise of gigabytes',
@@ -491,8 +511,32 @@ describe('expiry', () => {
     const cache = openCache();
     await cache.set('key', 'old', 1);
     clock.advance(2);
+    const rename = jest.spyOn(fs, 'rename');
     const [found] = await Promise.all([cache.get('key'), cache.set('key', 'new')]);
     expect([undefined, 'new']).toContain(found);
+    expect(await cache.get('key')).toBe('new');
+    // It was not even moved aside for a moment.
+    expect(rename.mock.calls.map(([from]) => from)).not.toContain(pathOf('key'));
+  });
+
+  test('nor does this process write while one is moved aside', async () => {
+    const cache = openCache();
+    await cache.set('key', 'old', 1);
+    clock.advance(2);
+    let isSet = false;
+    let setting: Promise<unknown> | undefined;
+    const { rename } = fs;
+    jest.spyOn(fs, 'rename').mockImplementationOnce(async (from, to) => {
+      setting = cache.set('key', 'new').then(() => {
+        isSet = true;
+      });
+      // Far more of the disk than a write asks for.
+      for (let i = 0; i < 50; i++) await fs.stat(directory);
+      expect(isSet).toBe(false);
+      return rename(from, to);
+    });
+    await cache.get('key');
+    await setting;
     expect(await cache.get('key')).toBe('new');
   });
 });

@@ -331,6 +331,19 @@ describe('values', () => {
     expect(String(await cache.get('a'))).toBe('aaa');
   });
 
+  test('nor can one that reads into a window on them (CONV-08)', async () => {
+    const cache = openCache({
+      serializer: {
+        dump: (value) => Buffer.from(value as string),
+        load: (bytes) => ({ window: bytes }),
+      },
+    });
+    await cache.set('key', 'abc');
+    const found = await cache.get<{ window: Uint8Array }>('key');
+    found!.window.fill(0);
+    expect(String((await cache.get<{ window: Uint8Array }>('key'))!.window)).toBe('abc');
+  });
+
   test('JSON by option refuses what JSON would change (CONV-07)', async () => {
     const cache = openCache({ serializer: 'json' });
     await cache.set('key', { a: [1, null, 'x'] });

@@ -104,6 +104,17 @@ describe('settings', () => {
   });
 });
 
+describe('getOrSet()', () => {
+  test('checks the timeout before all else (CONV-04)', async () => {
+    const cache = new LocMemCache('timeouts');
+    const make = jest.fn(() => 'made');
+    await expect(cache.getOrSet('key', make, Number.NaN)).rejects.toThrow(/"key".*NaN/);
+    expect(make).not.toHaveBeenCalled();
+    await cache.set('key', 'there');
+    await expect(cache.getOrSet('key', make, Number.NaN)).rejects.toThrow(TypeError);
+  });
+});
+
 describe('incrVersion()', () => {
   test('needs a number to count from', async () => {
     const cache = new LocMemCache('versions', { version: 'x' });

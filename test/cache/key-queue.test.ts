@@ -1,4 +1,5 @@
 import { KeyQueue } from '../../src/cache/key-queue';
+import { runScript } from '../support/child';
 import { settled } from '../support/settled';
 
 test('work on one key runs in its order, one at a time', async () => {
@@ -46,4 +47,23 @@ test('work that fails holds up none that follows', async () => {
     { status: 'fulfilled', value: 'next' },
   ]);
   expect(await queue.run('key', async () => 'later')).toBe('later');
+});
+
+test('a key is forgotten once its work is done', async () => {
+  const { stdout } = await runScript(
+    `
+    const { KeyQueue } = require('./src/cache/key-queue.ts');
+    const usedMegabytes = () => (global.gc(), process.memoryUsage().heapUsed / 1e6);
+    (async () => {
+      const queue = new KeyQueue();
+      const before = usedMegabytes();
+      for (let i = 0; i < 200_000; i++) await queue.run('key ' + i, async () => i);
+      const after = usedMegabytes();
+      console.log(after - before);
+      await queue.run('key', async () => 1);
+    })();
+    `,
+    ['--expose-gc'],
+  );
+  expect(Number(stdout)).toBeLessThan(5);
 });

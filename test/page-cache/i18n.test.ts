@@ -114,6 +114,14 @@ describe('with a language', () => {
     expect(origin.calls).toBe(2);
   });
 
+  test('one that holds a space or a line end is fit for any backend (PAGE-46)', async () => {
+    const key = await learnCacheKey(requestIn('de at\n\u00e9'), varyingOn(), { language });
+    expect(key).toMatch(/^[\x21-\x7e]+$/);
+    expect(await learnCacheKey(requestIn('de%20%at'), varyingOn(), { language })).not.toBe(
+      await learnCacheKey(requestIn('de at'), varyingOn(), { language }),
+    );
+  });
+
   test('works for cachePage() too (PAGE-46)', async () => {
     const origin = makeOrigin((res, _call, req) => res.end(req.headers['x-lang']));
     const app = cachePage(60, { language: (req) => String(req.headers['x-lang']) })(
