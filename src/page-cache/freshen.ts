@@ -1,8 +1,10 @@
 import type { ServerResponse } from 'node:http';
+import { matchesWeakly } from '../http/entity-tags';
+import { type HeaderValue, headerLines } from '../http/header-value';
 import { hopByHopFields } from '../http/hop-by-hop';
-import { ageOrigin, judgeResponse, type RequestFacts } from './page-policy';
-import type { PageSettings } from './page-settings';
-import { fieldOf, StoredResponse } from './stored-response';
+import { formatHttpDate } from '../http/http-date';
+import { parseVary } from '../http/vary';
+import type { FieldList, StoredResponse } from './stored-response';
 
 /**
  * Fields of a stored response that belong to its body as it is kept here, and the tag under which
@@ -17,26 +19,23 @@ const OF_THE_BODY = new Set([
 ]);
 
 /**
- * Brings a stored response up to date by the head of one that confirms it: the fields that were
- * sent take the place of those stored, and its life begins anew.
+ * The fields of a stored response, brought up to date by a head that confirms it: the fields that
+ * were sent take the place of those stored.
  *
- * @returns the response to send, and whether its new fields still let it be stored.
- * @see RFC 9111 §3.2, §4.3.4; Django stores no 304
+ * @see RFC 9111 §3.2, §4.3.4
  */
-export function freshen(
-  stored: StoredResponse,
-  res: ServerResponse,
-  settings: PageSettings,
-  facts: RequestFacts,
-  now: number,
-): { readonly response: StoredResponse; readonly isStorable: boolean } {
+export function updatedFields(stored: StoredResponse, res: ServerResponse, now: number): FieldList {
   const isHopByHop = hopByHopFields(res.getHeader('connection') as string | undefined);
-  const sent = new Map<string, [name: string, value: string | readonly string[]]>();
+  const sent = new Map<string, string | readonly string[]>();
   for (const name of res.getHeaderNames()) {
     if (isHopByHop(name) || OF_THE_BODY.has(name)) continue;
     const value = res.getHeader(name)!;
-    sent.set(name, [name, Array.isArray(value) ? value : String(value)]);
+    sent.set(name, Array.isArray(value) ? value : String(value));
   }
+  // The date of the head, which Node adds only as it is sent.
+  if (res.sendDate && !sent.has('date')) sent.set('date', formatHttpDate(now));
+  const vary = varyOfBoth(stored.field('vary'), res.getHeader('vary') as HeaderValue);
+  if (vary !== '') sent.set('vary', vary);
   const fields: (string | readonly string[])[] = [];
   for (let i = 0; i < stored.fields.length; i += 2) {
     const name = stored.fields[i] as string;
@@ -44,27 +43,30 @@ export function freshen(
     sent.delete(name.toLowerCase());
     // Its age was counted from an older date.
     if (update === undefined && name.toLowerCase() === 'age') continue;
-    fields.push(name, update === undefined ? stored.fields[i + 1]! : update[1]);
+    fields.push(name, update ?? stored.fields[i + 1]!);
   }
-  for (const [name, value] of sent.values()) fields.push(name, value);
+  for (const [name, value] of sent) fields.push(name, value);
+  return fields;
+}
 
-  const field = (name: string) => fieldOf(fields, name);
-  const { terms, patchSeconds } = judgeResponse(stored.status, field, settings, facts);
-  const lifetime = terms?.seconds ?? 0;
-  const response = new StoredResponse({
-    status: stored.status,
-    reason: stored.reason,
-    body: stored.body,
-    fields,
-    storedAt: now,
-    staleAt: now + lifetime * 1000,
-    ageFrom: terms && ageOrigin(field, patchSeconds !== undefined, now, terms),
-    staleWhileRevalidate: terms?.staleWhileRevalidate ?? 0,
-    staleIfError: terms?.staleIfError ?? 0,
-    mustRevalidate: terms?.mustRevalidate ?? false,
-    alwaysValidate: terms?.alwaysValidate ?? false,
-  });
-  return { response, isStorable: terms !== undefined };
+/**
+ * Handlers that confirm a page may not have come to read all that they read to make it, so that
+ * nothing is struck off the list.
+ */
+function varyOfBoth(stored: HeaderValue, sent: HeaderValue): string {
+  return parseVary([...headerLines(stored), ...headerLines(sent)]).join(', ');
+}
+
+/** Whether a 304 is about the stored response, by its validators if it has any. */
+export function isAbout(stored: StoredResponse, res: ServerResponse): boolean {
+  const etag = res.getHeader('etag');
+  const storedEtag = stored.field('etag');
+  if (etag !== undefined && storedEtag !== undefined) {
+    return matchesWeakly(String(etag), [String(storedEtag)]);
+  }
+  const lastModified = res.getHeader('last-modified');
+  const storedLastModified = stored.field('last-modified') ?? lastModified;
+  return lastModified === undefined || String(lastModified) === String(storedLastModified);
 }
 
 /**

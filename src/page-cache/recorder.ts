@@ -4,7 +4,7 @@ import { onResponseHead } from '../headers/on-response-head';
 import { isFieldText } from '../http/header-value';
 import { hopByHopFields } from '../http/hop-by-hop';
 import { BodySink } from './body-sink';
-import type { FieldList, StoredResponse } from './stored-response';
+import type { FieldList } from './stored-response';
 
 /** A response that was sent whole: what a client got, less what concerns its connection. */
 export interface Recording {
@@ -18,8 +18,8 @@ export interface Recording {
 export interface HeadDecision {
   /** Largest body to record, in bytes; `undefined`: the response is not recorded. */
   readonly limit?: number | undefined;
-  /** Sent in place of what the handler made. */
-  readonly replacement?: StoredResponse | undefined;
+  /** Sent in place of what the handler writes. */
+  readonly body?: Buffer | undefined;
 }
 
 /** What the recorder asks and tells. */
@@ -37,8 +37,11 @@ export interface RecorderEvents {
   onFinalHead(): boolean;
   /** Called once the handler has made all of the response, and the client is still there. */
   onComplete(recording: Recording): void;
-  /** Called if the response was to be recorded, but came to nothing. */
-  onAbandoned(): void;
+  /**
+   * Called if the response was to be recorded, but came to nothing: because its client is gone, or
+   * because it is none that can be kept, as the next will be.
+   */
+  onAbandoned(reason: 'gone' | 'unfit'): void;
 }
 
 /**
@@ -62,19 +65,16 @@ export function recordResponse(response: Response, isHead: boolean, events: Reco
     () => {
       sink = undefined;
       substitute = undefined;
-      const { limit, replacement } = events.onHead();
+      const { limit, body } = events.onHead();
       head = limit === undefined || isClientGone(res) ? undefined : snapshot(res);
       if (head !== undefined) {
         sink = new BodySink(limit!, declaredLength(res));
         refuseTrailers();
-        res.once('close', abandon);
+        res.once('close', () => abandon('gone'));
       } else if (limit !== undefined) {
-        events.onAbandoned();
+        events.onAbandoned(isClientGone(res) ? 'gone' : 'unfit');
       }
-      if (replacement !== undefined) {
-        putHead(res, replacement);
-        substitute = isHead ? NOTHING : replacement.body;
-      }
+      if (body !== undefined) substitute = isHead ? NOTHING : body;
       if (events.onFinalHead()) substitute = NOTHING;
     },
     events.isWanted,
@@ -126,7 +126,7 @@ export function recordResponse(response: Response, isHead: boolean, events: Reco
     if (isHead || sink === undefined || chunk === undefined || chunk === null) return;
     if (typeof chunk === 'function') return;
     sink.append(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
-    if (sink.isOverflown) abandon();
+    if (sink.isOverflown) abandon('unfit');
   }
 
   function complete(): void {
@@ -135,17 +135,17 @@ export function recordResponse(response: Response, isHead: boolean, events: Reco
     const isBodiless = isHead || head!.status === 204;
     const fields = completeFields(head!.fields, isBodiless ? undefined : body);
     if (fields === undefined || hasTrailers || isClientGone(res)) {
-      abandon();
+      abandon(isClientGone(res) ? 'gone' : 'unfit');
       return;
     }
     sink = undefined;
     events.onComplete({ ...head!, fields, body });
   }
 
-  function abandon(): void {
+  function abandon(reason: 'gone' | 'unfit'): void {
     if (sink === undefined) return;
     sink = undefined;
-    events.onAbandoned();
+    events.onAbandoned(reason);
   }
 
   function refuseTrailers(): void {
@@ -161,17 +161,6 @@ export function recordResponse(response: Response, isHead: boolean, events: Reco
 }
 
 const NOTHING = Buffer.alloc(0);
-
-/** Gives the response the status and the fields of `stored`, and none of its own. */
-function putHead(res: ServerResponse, stored: StoredResponse): void {
-  for (const name of res.getHeaderNames()) res.removeHeader(name);
-  res.statusCode = stored.status;
-  if (!('stream' in res)) res.statusMessage = stored.reason;
-  const { fields } = stored;
-  for (let i = 0; i < fields.length; i += 2) {
-    res.setHeader(fields[i] as string, fields[i + 1] as string | string[]);
-  }
-}
 
 /**
  * Announces the length of a body that is sent in one piece, as Node does by itself while the head
@@ -189,7 +178,7 @@ function declareLength(res: ServerResponse, [chunk, encoding]: unknown[]): void 
 }
 
 /** Status and fields as they stand; `undefined` if they must not be stored. */
-function snapshot(res: ServerResponse): Omit<Recording, 'body'> | undefined {
+export function snapshot(res: ServerResponse): Omit<Recording, 'body'> | undefined {
   const isHopByHop = hopByHopFields(res.getHeader('connection') as string | undefined);
   const fields: (string | readonly string[])[] = [];
   for (const name of fieldNames(res)) {

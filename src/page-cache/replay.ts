@@ -43,6 +43,25 @@ export function replay(
   else res.end(stored.body);
 }
 
+/**
+ * Gives a response whose head was not sent yet this status and these fields, and none of its own
+ * but those of the connection.
+ */
+export function putHead(
+  res: ServerResponse,
+  { status, reason }: Pick<StoredResponse, 'status' | 'reason'>,
+  fields: FieldList,
+): void {
+  for (const name of res.getHeaderNames()) {
+    if (name !== 'connection' && name !== 'keep-alive') res.removeHeader(name);
+  }
+  res.statusCode = status;
+  if (!('stream' in res)) res.statusMessage = reason;
+  for (let i = 0; i < fields.length; i += 2) {
+    res.setHeader(fields[i] as string, fields[i + 1] as string | string[]);
+  }
+}
+
 function replayPart(
   method: string | undefined,
   headers: IncomingHttpHeaders,

@@ -15,15 +15,15 @@ import { parseVary } from '../http/vary';
 import { hideOtherCookies, withCountingCookies } from './cookie-rules';
 import { canDetach, detachedRunOf, runDetached } from './detached-request';
 import { type Flight, type Landing, PageFlights } from './flights';
-import { freshen, isSameRepresentation } from './freshen';
+import { isAbout, isSameRepresentation, updatedFields } from './freshen';
 import { invalidationClock, isInvalidatedSince, noteSuffix } from './invalidate';
 import { tellOutcome } from './outcomes';
 import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
 import { backendOf, type PageSettings, reportFailure } from './page-settings';
 import { after, findResponse, type PageLookup, removePage, storeResponse } from './page-store';
 import { headersOf, type ReadTracker, trackReads } from './read-tracker';
-import { type HeadDecision, type Recording, recordResponse } from './recorder';
-import { replay } from './replay';
+import { type HeadDecision, type Recording, recordResponse, snapshot } from './recorder';
+import { putHead, replay } from './replay';
 import {
   absoluteUrl,
   applyTargetRule,
@@ -32,7 +32,7 @@ import {
   pageKeyFor,
   variantOf,
 } from './request-key';
-import { StoredResponse } from './stored-response';
+import { fieldOf, StoredResponse } from './stored-response';
 import { varyingNames } from './varying-names';
 
 /**
@@ -93,7 +93,6 @@ export class PageTransaction {
   #vary: readonly string[] = [];
   #outcome: CacheOutcome = {};
   #tracker: ReadTracker | undefined;
-  #replacement: StoredResponse | undefined;
 
   /**
    * @param pageSeconds - The page's own timeout, which goes before all others; `null`: none.
@@ -131,11 +130,12 @@ export class PageTransaction {
     this.#isWatching = true;
     recordResponse(this.#res, this.#method === 'HEAD', {
       isWanted: () => this.#state === 'missed',
-      mayReplace: () => this.#stale !== undefined || this.#hasStripped,
+      mayReplace: () =>
+        this.#stale !== undefined || this.#staleGet !== undefined || this.#hasStripped,
       onHead: () => this.#onHead(),
       onFinalHead: () => this.#onFinalHead(),
       onComplete: (recording) => this.#store(recording),
-      onAbandoned: () => this.#flight?.land({ kind: 'failed' }),
+      onAbandoned: (reason) => this.#onAbandoned(reason),
     });
   }
 
@@ -417,44 +417,85 @@ export class PageTransaction {
   /** Decides on the handlers' response as its head is sent. */
   #onHead(): HeadDecision {
     const res = this.#res;
-    const status = res.statusCode;
+    const { statusCode: sent } = res;
     const now = Date.now();
-    if (this.#isValidating && status === 304) return this.#onValidated(now);
-    if (this.#staleGet !== undefined) this.#onHeadOfStored(now);
-    if (ERRORS.has(status)) {
+    if (ERRORS.has(sent)) {
       this.#flights()?.markFailed(this.#storageKey, now);
-      if (this.#stale?.isServableOnError(now)) {
-        // Those who wait look again, and find the same stale page in the back-off.
-        this.#land({ kind: 'failed' });
-        this.#outcome = { fwd: 'stale', fwdStatus: status, detail: 'error' };
-        return this.#replaceBy(this.#stale);
-      }
+      const standIn = this.#stale ?? this.#staleGet?.response;
+      if (standIn?.isServableOnError(now)) return this.#standIn(standIn, now);
     }
+    if (!this.#isValidating || sent !== 304 || this.#isAnswerToClient()) return this.#judge(now);
+    const confirmed = this.#stale!;
+    const hasExpires = res.hasHeader('Expires');
+    putHead(res, confirmed, updatedFields(confirmed, res, now));
+    this.#outcome = { ...this.#outcome, fwdStatus: sent };
+    const { limit } = this.#judge(now, hasExpires);
+    // What is kept is the head that stands there now, before it is changed for this client.
+    const head = limit === undefined ? undefined : snapshot(res);
+    if (head !== undefined) this.#store({ ...head, body: confirmed.body });
+    else if (limit !== undefined) this.#onAbandoned('unfit');
+    return { body: confirmed.body };
+  }
+
+  /** Whether a 304 is what middleware made of a new page for a client that has it already. */
+  #isAnswerToClient(): boolean {
+    const isAsking = this.#hasStripped && cachePreconditions(this.#headers) !== undefined;
+    return isAsking && !isAbout(this.#stale!, this.#res);
+  }
+
+  /** Sends a stale page in place of an error. @see RFC 5861 §4 */
+  #standIn(response: StoredResponse, now: number): HeadDecision {
+    const res = this.#res;
+    this.#outcome = {
+      fwd: 'stale',
+      fwdStatus: res.statusCode,
+      ttl: response.remainingSeconds(now),
+      detail: 'error',
+    };
+    putHead(res, response, response.fields);
+    const age = response.age(now);
+    if (age !== undefined) res.setHeader('Age', age);
+    // Those who wait look again, and find the same stale page in the back-off.
+    this.#land({ kind: 'failed' });
+    return { body: response.body };
+  }
+
+  /**
+   * Decides on the page whose head is on the response.
+   *
+   * @param hasOwnExpires - Whether its `Expires` is of today, and not of an earlier run.
+   */
+  #judge(now: number, hasOwnExpires = true): HeadDecision {
+    const res = this.#res;
+    const status = res.statusCode;
     const verdict = judgeResponse(status, fieldsOf(res), this.settings, this.#facts());
     // Credentials single out a visitor, unless the response says that it is for all.
     if (verdict.refusal === undefined || verdict.patchSeconds !== undefined)
       this.#keepToCredentials();
-    if (verdict.patchSeconds !== undefined) patchFreshnessHeaders(res, verdict.patchSeconds);
-    if (verdict.terms === undefined || this.#mustNotStore) {
-      return this.#onRefused(verdict.refusal ?? 'no-store', status);
+    if (verdict.patchSeconds !== undefined) {
+      if (!hasOwnExpires) res.removeHeader('Expires');
+      patchFreshnessHeaders(res, verdict.patchSeconds);
     }
     const reads = this.#tracker?.reads;
-    if (reads?.identity !== undefined) return this.#onRefused('identity', status);
-    if (reads !== undefined && reads.headers.size > 0) {
+    const refusal =
+      verdict.terms === undefined || this.#mustNotStore
+        ? (verdict.refusal ?? 'no-store')
+        : reads?.identity === undefined
+          ? undefined
+          : 'identity';
+    if (refusal === undefined && reads !== undefined && reads.headers.size > 0) {
       patchVaryHeaders(res, [...reads.headers].map(spelt));
     }
+    if (this.#staleGet !== undefined) this.#onHeadOfStored(refusal, now);
+    if (refusal !== undefined) return this.#onRefused(refusal, status);
+    const terms = verdict.terms!;
     // Sent now rather than added by Node, so that a hit repeats it.
     if (res.sendDate && !res.hasHeader('Date')) res.setHeader('Date', formatHttpDate(now));
-    this.#terms = verdict.terms;
+    this.#terms = terms;
     this.#sentAt = now;
-    this.#ageFrom = ageOrigin(
-      fieldsOf(res),
-      verdict.patchSeconds !== undefined,
-      now,
-      verdict.terms,
-    );
+    this.#ageFrom = ageOrigin(fieldsOf(res), verdict.patchSeconds !== undefined, now, terms);
     this.#vary = varyingNames(res.getHeader('vary') as HeaderValue, this.settings);
-    this.#outcome = { ...this.#outcome, stored: true, detail: undefined };
+    this.#outcome = { ...this.#outcome, stored: true, ttl: terms.seconds, detail: undefined };
     return { limit: this.settings.maxBytes };
   }
 
@@ -483,49 +524,41 @@ export class PageTransaction {
     return {};
   }
 
-  /** The stored response still holds: it is brought up to date, and sent. @see RFC 9111 §4.3.4 */
-  #onValidated(now: number): HeadDecision {
-    const stale = this.#stale!;
-    const updated = freshen(stale, this.#res, this.settings, this.#facts(), now);
-    this.#outcome = { fwd: 'stale', fwdStatus: 304, stored: updated.isStorable };
-    if (updated.isStorable) {
-      const vary = varyingNames(updated.response.field('vary'), this.settings);
-      this.#keep(this.#key!, vary, updated.response);
-    } else {
-      this.#land({ kind: 'uncacheable' });
-    }
-    return this.#replaceBy(updated.response);
-  }
-
   /** A HEAD tells whether the stored GET still holds. @see RFC 9111 §4.3.5 */
-  #onHeadOfStored(now: number): void {
+  #onHeadOfStored(refusal: NotStored | undefined, now: number): void {
     const { key, response } = this.#staleGet!;
-    if (this.#res.statusCode !== 200) return;
-    if (!isSameRepresentation(response, this.#res)) {
+    const res = this.#res;
+    if (res.statusCode !== 200) return;
+    if (!isSameRepresentation(response, res)) {
       void removePage(this.settings, key);
       return;
     }
-    const updated = freshen(response, this.#res, this.settings, this.#facts(), now);
-    if (!updated.isStorable) return;
-    const vary = varyingNames(updated.response.field('vary'), this.settings);
-    void storeResponse(this.settings, key, vary, this.#headers, updated.response);
-  }
-
-  #replaceBy(replacement: StoredResponse): HeadDecision {
-    this.#replacement = replacement;
-    return { replacement };
+    if (refusal === 'identity' || this.#mustNotStore) return;
+    const fields = updatedFields(response, res, now);
+    const field = (name: string) => fieldOf(fields, name);
+    const { terms, patchSeconds } = judgeResponse(
+      response.status,
+      field,
+      this.settings,
+      this.#facts(),
+    );
+    if (terms === undefined || isInvalidatedSince(key.url, this.#begunAt)) return;
+    const updated = new StoredResponse({
+      ...response,
+      ...terms,
+      fields: without(fields, terms.withheld),
+      storedAt: now,
+      staleAt: now + terms.seconds * 1000,
+      ageFrom: ageOrigin(field, patchSeconds !== undefined, now, terms),
+    });
+    const vary = varyingNames(field('vary'), this.settings);
+    void storeResponse(this.settings, key, vary, this.#headers, updated);
   }
 
   /** Answers the client's own preconditions, which the handlers were not shown. */
   #onFinalHead(): boolean {
     const res = this.#res;
-    const replacement = this.#replacement;
-    const now = Date.now();
-    const age = replacement?.age(now);
-    if (age !== undefined) res.setHeader('Age', age);
-    const ttl = replacement?.remainingSeconds(now) ?? this.#terms?.seconds;
-    const outcome = this.#outcome.stored ? { ...this.#outcome, ttl } : this.#outcome;
-    const status = tellOutcome(this.#req, this.settings, outcome);
+    const status = tellOutcome(this.#req, this.settings, this.#outcome);
     let isBodiless = false;
     const preconditions = this.#hasStripped ? cachePreconditions(this.#headers) : undefined;
     if (preconditions !== undefined && res.statusCode >= 200 && res.statusCode < 300) {
@@ -538,7 +571,7 @@ export class PageTransaction {
   #store(recording: Recording): void {
     const terms = this.#terms!;
     if (this.#hasReadMore()) {
-      this.#land({ kind: 'uncacheable' });
+      this.#onAbandoned('unfit');
       return;
     }
     const { seconds, withheld } = terms;
@@ -551,6 +584,15 @@ export class PageTransaction {
       ageFrom: this.#ageFrom,
     });
     this.#keep(this.#key!, this.#vary, response);
+  }
+
+  #onAbandoned(reason: 'gone' | 'unfit'): void {
+    if (reason === 'gone') {
+      this.#land({ kind: 'failed' });
+      return;
+    }
+    this.#flights()?.markUncacheable(this.#storageKey, Date.now());
+    this.#land({ kind: 'uncacheable' });
   }
 
   /** Whether the handlers read something after the head, too late to be told of in `Vary`. */
