@@ -9,7 +9,7 @@ export interface StalenessTerms {
   readonly staleWhileRevalidate: number;
   /** Seconds past its lifetime in which it may stand in for an error. */
   readonly staleIfError: number;
-  /** Whether it must never be served stale, whatever the cache's own settings are. */
+  /** Whether it must not be served stale to a client that would take it so (`max-stale`). */
   readonly mustRevalidate: boolean;
   /** Whether it must be validated before each use, fresh or not. */
   readonly alwaysValidate: boolean;
@@ -41,7 +41,7 @@ export function stalenessTerms(
   return {
     staleWhileRevalidate: seconds('stale-while-revalidate', defaults.staleWhileRevalidate),
     staleIfError: seconds('stale-if-error', defaults.staleIfError),
-    mustRevalidate,
+    mustRevalidate: forbidsDefaults,
     alwaysValidate: isUnqualified(directives, 'no-cache'),
   };
 }
