@@ -51,6 +51,12 @@ const DEFAULT_STATUS = 200;
 const NOT_MODIFIED = 304;
 
 /**
+ * Errors that come of the URL. Others may come of what else one request had in it, or of a bad
+ * moment, and have the fields of the page that the handler did not come to make.
+ */
+const OF_THE_URL = new Set([404, 405, 410, 414, 451]);
+
+/**
  * Decides whether a response is stored, for how long, and what it tells caches downstream.
  *
  * @param field - Reads its fields, as they stand when all middleware has had its say.
@@ -76,8 +82,9 @@ export function judgeResponse(
 
   const stated = statedLifetime(policy, field, now);
   if (judged !== DEFAULT_STATUS) {
-    // A handler that fails may have set fields for the page that it did not come to make.
-    if (judged >= 500 && settings.patchHeaders) return { refusal: 'status' };
+    if (settings.patchHeaders && judged >= 400 && !OF_THE_URL.has(judged)) {
+      return { refusal: 'status' };
+    }
     if (stated === undefined && !settings.heuristic) return { refusal: 'status' };
     return settle(status, field, policy, settings, lifetimeOf(judged, field, policy, settings), {
       requestedAt,
