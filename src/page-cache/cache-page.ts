@@ -2,6 +2,7 @@ import type { BaseCache } from '../cache/base-cache';
 import { checkTimeout } from '../cache/timeouts';
 import { asMiddleware, type Middleware } from '../headers/middleware';
 import { registerSpace } from './invalidate';
+import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
 import { PageTransaction } from './transaction';
 
@@ -37,6 +38,7 @@ export function cachePage(seconds: number | null, options: CachePageOptions = {}
     if (req.method === 'GET' || req.method === 'HEAD') {
       return new PageTransaction(req, res, currentSettings(), seconds).lookUp(next);
     }
+    tellAtHead(req, res, currentSettings(), { fwd: 'method' });
     next();
   });
 }

@@ -37,13 +37,15 @@ export function canDetach(req: Request): boolean {
  */
 export function runDetached(
   original: Request,
-  url: URL,
+  url: string,
   headers: Readonly<Record<string, string>>,
   run: DetachedRun,
 ): void {
+  // As they are written: the key has them so, and the URL class would level them.
+  const [, scheme, host = ''] = /^([^:]+):\/\/([^/?#]+)/.exec(url) ?? [];
   const socket = new Socket();
   Object.defineProperty(socket, 'remoteAddress', { value: '127.0.0.1' });
-  Object.defineProperty(socket, 'encrypted', { value: url.protocol === 'https:' });
+  Object.defineProperty(socket, 'encrypted', { value: scheme === 'https' });
   Object.defineProperty(socket, 'server', { value: serverOf(original) });
   const req = new IncomingMessage(socket);
   req.method = 'GET';
@@ -51,53 +53,61 @@ export function runDetached(
   req.httpVersionMajor = 1;
   req.httpVersionMinor = 1;
   req.url = (original as { originalUrl?: string }).originalUrl ?? original.url ?? '/';
-  req.headers = { host: url.host, ...headers };
+  req.headers = { host, ...headers };
   req.rawHeaders = Object.entries(req.headers).flatMap(([name, value]) => [name, String(value)]);
   req.complete = true;
   req.push(null);
   runs.set(req, run);
-  const res = new DetachedResponse(req);
+  const res = detachedResponse(req, socket);
   res.once('close', () => run.land({ kind: 'failed' }));
   serverOf(original)?.emit('request', req, res);
 }
 
-/** A response that goes nowhere, and is finished as soon as it is written. */
-class DetachedResponse extends ServerResponse {
-  #hasEnded = false;
-
-  constructor(req: IncomingMessage) {
-    super(req);
-    // An accessor in Node, which its types have as a property.
-    Object.defineProperty(this, 'writableEnded', { get: () => this.#hasEnded });
-  }
-
-  override write(...args: unknown[]): boolean {
-    if (!this.headersSent) this.writeHead(this.statusCode);
-    runCallback(args);
-    return true;
-  }
-
-  override end(...args: unknown[]): this {
-    if (this.#hasEnded) return this;
-    if (!this.headersSent) this.writeHead(this.statusCode);
-    this.#hasEnded = true;
-    runCallback(args);
-    process.nextTick(() => {
-      this.emit('finish');
-      this.emit('close');
-    });
-    return this;
-  }
-
-  override flushHeaders(): void {
-    if (!this.headersSent) this.writeHead(this.statusCode);
-  }
-
-  override destroy(error?: Error): this {
-    super.destroy(error);
-    process.nextTick(() => this.emit('close'));
-    return this;
-  }
+/**
+ * A response that goes nowhere, and is finished as soon as it is written. No subclass: Express
+ * replaces the prototype of every response.
+ */
+function detachedResponse(req: IncomingMessage, socket: Socket): ServerResponse {
+  const res = new ServerResponse(req);
+  let hasEnded = false;
+  const sendHead = (): void => {
+    if (!res.headersSent) res.writeHead(res.statusCode);
+  };
+  const own = {
+    socket,
+    write(...args: unknown[]): boolean {
+      sendHead();
+      runCallback(args);
+      return true;
+    },
+    end(...args: unknown[]): ServerResponse {
+      if (hasEnded) return res;
+      sendHead();
+      hasEnded = true;
+      res.finished = true;
+      runCallback(args);
+      process.nextTick(() => {
+        res.emit('finish');
+        res.emit('close');
+      });
+      return res;
+    },
+    flushHeaders: sendHead,
+    destroy(error?: Error): ServerResponse {
+      socket.destroy(error);
+      return res;
+    },
+  };
+  Object.assign(res, own);
+  // An accessor in Node, which its types have as a property.
+  Object.defineProperty(res, 'writableEnded', { get: () => hasEnded });
+  // Handlers may hang up; Node's server would listen, too, lest an error ends the process.
+  socket.on('error', () => {});
+  socket.once('close', () => {
+    Object.defineProperty(res, 'destroyed', { value: true });
+    if (!hasEnded) res.emit('close');
+  });
+  return res;
 }
 
 function runCallback(args: unknown[]): void {

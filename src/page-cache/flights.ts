@@ -9,6 +9,10 @@ export type Landing =
       readonly variant: string;
       readonly vary: readonly string[];
       readonly response: StoredResponse;
+      /** When the run began, in the order of invalidations. */
+      readonly begunAt: number;
+      /** Fulfilled once others find it in the cache, or never will. */
+      readonly written: Promise<void>;
     }
   | { readonly kind: 'uncacheable' }
   | { readonly kind: 'failed' };
@@ -75,11 +79,15 @@ export class PageFlights {
     return this.#flights.get(key);
   }
 
-  /** Begins a run for this page; others may join it until it has landed. */
+  /**
+   * Begins a run for this page, in place of one that takes too long. Others may join it until what
+   * it made can be found in the cache.
+   */
   begin(key: string): Flight {
     const flight = new Flight();
     this.#flights.set(key, flight);
-    void flight.landing.then(() => {
+    void flight.landing.then(async (landing) => {
+      if (landing.kind === 'stored') await landing.written;
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
     });
     return flight;

@@ -4,7 +4,7 @@ import type { Request, Response } from '../headers/middleware';
 import { onResponseHead } from '../headers/on-response-head';
 import type { PageSettings } from './page-settings';
 import { removePage } from './page-store';
-import { absoluteUrl, keysOf } from './request-key';
+import { absoluteUrl, keysOf, pageUrl } from './request-key';
 
 /** Page caches of this process, by what tells their keys apart. */
 const spaces = new Set<() => PageSettings>();
@@ -14,7 +14,14 @@ const suffixes = new LRUCache<string, true>({ max: 1000 });
 
 /** Order of events in this process: what began before an invalidation must not be stored after. */
 let clock = 0;
-const invalidatedAt = new LRUCache<string, number>({ max: 10_000 });
+/** When the latest invalidation was that is forgotten. Any page may have been meant. */
+let forgottenAt = 0;
+const invalidatedAt = new LRUCache<string, number>({
+  max: 10_000,
+  dispose: (instant, _url, reason) => {
+    if (reason === 'evict') forgottenAt = Math.max(forgottenAt, instant);
+  },
+});
 
 /** Makes a page cache known, so that its pages are invalidated too. */
 export function registerSpace(currentSettings: () => PageSettings): void {
@@ -33,7 +40,7 @@ export function invalidationClock(): number {
 
 /** Whether the page was invalidated since `instant`, so that what was begun then is outdated. */
 export function isInvalidatedSince(url: string, instant: number): boolean {
-  return (invalidatedAt.get(url) ?? 0) > instant;
+  return (invalidatedAt.get(url) ?? forgottenAt) > instant;
 }
 
 /**
@@ -49,14 +56,19 @@ export async function invalidate(url: string): Promise<void> {
     throw new TypeError(`invalidate() got ${JSON.stringify(url)}. Give an absolute URL.`);
   }
   clock += 1;
-  const [sent = url] = url.split('#', 1);
   const removals: Promise<void>[] = [];
+  // Many routes may share one cache and prefix.
+  const done = new Map<PageSettings['cache'], Set<string>>();
   for (const currentSettings of spaces) {
     const settings = currentSettings();
-    const page = settings.targetRule?.(sent) ?? sent;
+    const page = pageUrl(settings.targetRule?.(url) ?? url);
     invalidatedAt.set(page, clock);
+    const keys = done.get(settings.cache) ?? new Set();
+    done.set(settings.cache, keys);
     for (const suffix of ['', ...suffixes.keys()]) {
       for (const key of keysOf(page, settings.keyPrefix, suffix)) {
+        if (keys.has(key.base)) continue;
+        keys.add(key.base);
         removals.push(removePage(settings, key));
       }
     }

@@ -2,7 +2,16 @@ import type { Request, Response } from '../headers/middleware';
 import type { HeaderValue } from '../http/header-value';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
 import { findResponse, keepVaryList } from './page-store';
-import { absoluteUrl, type PageKey, pageKeyFor, variantKey, variantOf } from './request-key';
+import { headersOf } from './read-tracker';
+import {
+  absoluteUrl,
+  type PageKey,
+  pageKeyFor,
+  REWRITTEN_TARGET,
+  variantKey,
+  variantOf,
+  withRewrittenTarget,
+} from './request-key';
 import { varyingNames } from './varying-names';
 
 /** Which page cache a key belongs to. What is omitted is as `configurePageCache` has set it. */
@@ -26,9 +35,11 @@ export async function learnCacheKey(
   checkPageOptions('learnCacheKey', options);
   const settings = settingsFor(options)();
   const key = pageKeyOf(req, req.method === 'HEAD' ? 'HEAD' : 'GET', options);
-  const vary = varyingNames(res.getHeader('vary') as HeaderValue, settings);
+  const headers = withRewrittenTarget(req, headersOf(req));
+  const names = varyingNames(res.getHeader('vary') as HeaderValue, settings);
+  const vary = headers[REWRITTEN_TARGET] === undefined ? names : [REWRITTEN_TARGET, ...names];
   await keepVaryList(settings, key, vary, Date.now() + (settings.seconds ?? 0) * 1000);
-  return variantKey(key, variantOf(vary, req.headers, settings));
+  return variantKey(key, variantOf(vary, headers, settings));
 }
 
 /**
@@ -46,8 +57,9 @@ export async function getCacheKey(
   checkPageOptions('getCacheKey', options);
   const key = pageKeyOf(req, method, options);
   const settings = settingsFor(options)();
-  const { vary } = await findResponse(settings, key, req.headers);
-  return vary === undefined ? null : variantKey(key, variantOf(vary, req.headers, settings));
+  const headers = withRewrittenTarget(req, headersOf(req));
+  const { vary } = await findResponse(settings, key, headers);
+  return vary === undefined ? null : variantKey(key, variantOf(vary, headers, settings));
 }
 
 function pageKeyOf(req: Request, method: 'GET' | 'HEAD', options: PageKeyOptions): PageKey {

@@ -1,6 +1,9 @@
 import { channel } from 'node:diagnostics_channel';
-import type { Request } from '../headers/middleware';
+import type { ServerResponse } from 'node:http';
+import type { Request, Response } from '../headers/middleware';
+import { onResponseHead } from '../headers/on-response-head';
 import { type CacheOutcome, formatCacheStatus } from '../http/cache-status';
+import { type HeaderValue, headerLines } from '../http/header-value';
 import type { PageSettings } from './page-settings';
 
 /** What subscribers of the channel `cachewright:page` get, once for each request looked up. */
@@ -26,4 +29,27 @@ export function tellOutcome(
     outcomes.publish({ request, outcome } satisfies PageOutcomeMessage);
   }
   return cacheStatus === undefined ? undefined : formatCacheStatus(cacheStatus, outcome);
+}
+
+/** The same for a request that is none of the cache's business, as its head is sent. */
+export function tellAtHead(
+  request: Request,
+  response: Response,
+  settings: PageSettings,
+  outcome: CacheOutcome,
+): void {
+  const status = tellOutcome(request, settings, outcome);
+  if (status !== undefined) onResponseHead(response, () => addCacheStatus(response, status));
+}
+
+/** Adds this cache to those that tell of themselves in `Cache-Status` (RFC 9211 §2). */
+export function addCacheStatus(response: Response, status: string | undefined): void {
+  if (status === undefined) return;
+  const res = response as ServerResponse;
+  res.setHeader('Cache-Status', joinCacheStatus(res.getHeader('cache-status'), status));
+}
+
+/** The field with the member of this cache, which is nearer to the client, at its end. */
+export function joinCacheStatus(existing: HeaderValue, status: string): string {
+  return [...headerLines(existing), status].join(', ');
 }

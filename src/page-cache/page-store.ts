@@ -9,7 +9,7 @@ import {
   type PageSettings,
   reportFailure,
 } from './page-settings';
-import { type PageKey, variantKey, variantOf } from './request-key';
+import { type PageKey, REWRITTEN_TARGET, variantKey, variantOf } from './request-key';
 import type { StoredResponse } from './stored-response';
 
 /** What the cache knows of a page, for the headers of one request. */
@@ -36,6 +36,8 @@ export function findResponse(
       return { response: undefined, vary: undefined, storageKey: key.base };
     }
     const { vary, response, generation } = record;
+    const isUnkeyed = headers[REWRITTEN_TARGET] !== undefined && !vary.includes(REWRITTEN_TARGET);
+    if (isUnkeyed) return { response: undefined, vary, storageKey: key.base };
     const variant = variantOf(vary, headers, settings);
     const storageKey = variantKey(key, variant);
     if (variant === '') return { response, vary, storageKey };
@@ -58,17 +60,22 @@ export function storeResponse(
   headers: IncomingHttpHeaders,
   response: StoredResponse,
 ): Promise<void> {
-  // One at a time for each page, or two variants would each begin a list of their own.
-  const turn = (turns.get(key.base) ?? Promise.resolve()).then(() =>
-    storeInTurn(settings, key, vary, headers, response),
-  );
-  turns.set(key.base, turn);
-  return turn.finally(() => {
-    if (turns.get(key.base) === turn) turns.delete(key.base);
-  });
+  return inTurn(key, () => storeInTurn(settings, key, vary, headers, response));
 }
 
 const turns = new Map<string, Promise<void>>();
+
+/**
+ * Does what changes a page after all that was begun before: two variants would each begin a list
+ * of their own, and a page being written would come back after it was removed.
+ */
+function inTurn({ base }: PageKey, work: () => Promise<void>): Promise<void> {
+  const turn = (turns.get(base) ?? Promise.resolve()).then(work);
+  turns.set(base, turn);
+  return turn.finally(() => {
+    if (turns.get(base) === turn) turns.delete(base);
+  });
+}
 
 async function storeInTurn(
   settings: PageSettings,
@@ -83,7 +90,8 @@ async function storeInTurn(
     // Beside a list it must leave the variants their way in.
     const known = vary.length === 0 ? undefined : await knownList(settings, key, vary);
     const { generation = newGeneration() } = known ?? {};
-    const record = new PageRecord(key.base, key.url, '', vary, response, expiresAt, generation);
+    const until = Math.max(expiresAt, known?.expiresAt ?? 0);
+    const record = new PageRecord(key.base, key.url, '', vary, response, until, generation);
     return writeRecord(settings, record);
   }
   const generation = await keepVaryList(settings, key, vary, expiresAt);
@@ -145,9 +153,9 @@ export async function keepVaryList(
 }
 
 /** Removes all that is stored for this page, variants included. */
-export async function removePage(settings: PageSettings, key: PageKey): Promise<void> {
+export function removePage(settings: PageSettings, key: PageKey): Promise<void> {
   // The variants stay behind, but nothing leads to them any more.
-  await removeKey(settings, key.base);
+  return inTurn(key, () => removeKey(settings, key.base));
 }
 
 async function removeKey(settings: PageSettings, key: string): Promise<void> {

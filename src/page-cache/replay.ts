@@ -4,6 +4,7 @@ import { applyPreconditions, validatorsOf } from '../headers/conditional-respons
 import type { Response } from '../headers/middleware';
 import { cachePreconditions } from '../http/preconditions';
 import { type ByteRange, ifRangeHolds, parseRanges } from '../http/ranges';
+import { joinCacheStatus } from './outcomes';
 import type { FieldList, StoredResponse } from './stored-response';
 
 /** What a request asks of a stored response. */
@@ -29,7 +30,9 @@ export function replay(
   const added: string[] = [];
   const age = stored.age(Date.now());
   if (age !== undefined) added.push('Age', String(age));
-  if (cacheStatus !== undefined) added.push('Cache-Status', cacheStatus);
+  if (cacheStatus !== undefined) {
+    added.push('Cache-Status', joinCacheStatus(stored.field('cache-status'), cacheStatus));
+  }
   const fields = withFields(stored.fields, added);
 
   const isSuccess = stored.status >= 200 && stored.status < 300;

@@ -28,6 +28,7 @@ export interface PageKey {
 interface ExpressRequest {
   readonly app?: { get?: (name: 'trust proxy fn' | 'query parser fn') => unknown };
   originalUrl?: string;
+  readonly baseUrl?: string;
 }
 
 /**
@@ -43,10 +44,42 @@ export function absoluteUrl(req: Request, rule?: TargetRule): string | undefined
   const target = rule === undefined ? sent : rule(sent);
   const { scheme, host } = originOf(req);
   if (host === undefined || !isUnambiguous(target, host, scheme)) return undefined;
-  const fragment = target.indexOf('#');
-  let path = fragment === -1 ? target : target.slice(0, fragment);
-  if (path.endsWith('?') && path.indexOf('?') === path.length - 1) path = path.slice(0, -1);
-  return `${scheme}://${host}${path}`;
+  return pageUrl(`${scheme}://${host}${target}`);
+}
+
+/** A URL without what makes no other page: a fragment, or a bare trailing `?`. */
+export function pageUrl(url: string): string {
+  const fragment = url.indexOf('#');
+  const page = fragment === -1 ? url : url.slice(0, fragment);
+  return page.endsWith('?') && page.indexOf('?') === page.length - 1 ? page.slice(0, -1) : page;
+}
+
+/**
+ * Stands among the headers that a page varies on for the target that handlers are asked for, where
+ * middleware has made another of the one that was sent. No header has such a name.
+ */
+export const REWRITTEN_TARGET = ':target';
+
+/** The headers of a request, and its target if that was rewritten on the way. */
+export function withRewrittenTarget(
+  req: Request,
+  headers: IncomingHttpHeaders,
+): IncomingHttpHeaders {
+  const target = rewrittenTarget(req);
+  return target === undefined ? headers : { ...headers, [REWRITTEN_TARGET]: target };
+}
+
+function rewrittenTarget(req: Request): string | undefined {
+  const { originalUrl, baseUrl } = req as ExpressRequest;
+  const target = req.url ?? '';
+  if (originalUrl === undefined || originalUrl === target) return undefined;
+  // Below a mount point the rest is shown, and made to begin with a slash.
+  const rests = [target, target.replace(/^\//, '')];
+  const isMounted =
+    baseUrl === undefined
+      ? rests.some((rest) => originalUrl.endsWith(rest)) // Connect, which does not tell of it.
+      : rests.some((rest) => originalUrl === baseUrl + rest);
+  return isMounted ? undefined : target;
 }
 
 /** The page key of `method` and `url` under these settings. */
@@ -122,8 +155,9 @@ function originOf(req: Request): { scheme: string; host: string | undefined } {
   const forwardedHost = headers['x-forwarded-host'];
   const forwardedProto = headers['x-forwarded-proto'];
   if ((forwardedHost !== undefined || forwardedProto !== undefined) && trustsProxy(req)) {
-    host = firstOf(forwardedHost) ?? host;
-    scheme = firstOf(forwardedProto) ?? scheme;
+    // An empty first element is what Express takes, too. No URL can be made of it.
+    if (forwardedHost) host = firstOf(forwardedHost);
+    if (forwardedProto) scheme = firstOf(forwardedProto);
   }
   return { scheme, host: host === '' ? undefined : host };
 }
@@ -134,11 +168,8 @@ function trustsProxy(req: Request): boolean {
   return typeof trust === 'function' && trust(req.socket.remoteAddress, 0) === true;
 }
 
-function firstOf(value: string | string[] | undefined): string | undefined {
-  const first = String(value ?? '')
-    .split(',', 1)[0]!
-    .trim();
-  return first === '' ? undefined : first;
+function firstOf(value: string | string[]): string {
+  return String(value).split(',', 1)[0]!.trim();
 }
 
 /** Whether scheme, host and target can be told apart again once joined. */

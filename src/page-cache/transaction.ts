@@ -17,7 +17,7 @@ import { canDetach, detachedRunOf, runDetached } from './detached-request';
 import { type Flight, type Landing, PageFlights } from './flights';
 import { isAbout, isSameRepresentation, updatedFields } from './freshen';
 import { invalidationClock, isInvalidatedSince, noteSuffix } from './invalidate';
-import { tellOutcome } from './outcomes';
+import { addCacheStatus, tellAtHead, tellOutcome } from './outcomes';
 import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
 import { backendOf, type PageSettings, reportFailure } from './page-settings';
 import { after, findResponse, type PageLookup, removePage, storeResponse } from './page-store';
@@ -30,7 +30,9 @@ import {
   mayUseCache,
   type PageKey,
   pageKeyFor,
+  REWRITTEN_TARGET,
   variantOf,
+  withRewrittenTarget,
 } from './request-key';
 import { fieldOf, StoredResponse } from './stored-response';
 import { varyingNames } from './varying-names';
@@ -81,7 +83,9 @@ export class PageTransaction {
   /** A stored response that is stale, but may still turn out to hold. */
   #stale: StoredResponse | undefined;
   /** The stored GET to a HEAD, which its answer confirms or refutes. */
-  #staleGet: { readonly key: PageKey; readonly response: StoredResponse } | undefined;
+  #staleGet:
+    | { readonly key: PageKey; readonly storageKey: string; readonly response: StoredResponse }
+    | undefined;
   #isValidating = false;
   #hasStripped = false;
   #mustNotStore = false;
@@ -91,6 +95,8 @@ export class PageTransaction {
   #sentAt = 0;
   #ageFrom: number | undefined;
   #vary: readonly string[] = [];
+  /** Whether pages of this URL are kept apart by the target that handlers are asked for. */
+  #isTargetKeyed = false;
   #outcome: CacheOutcome = {};
   #tracker: ReadTracker | undefined;
 
@@ -147,11 +153,11 @@ export class PageTransaction {
     // A method overridden on the way is not the one that the client will think was answered.
     if (url === undefined || req.method !== this.#method) {
       this.#state = 'passed';
-      tellOutcome(req, this.settings, { fwd: 'bypass' });
+      tellAtHead(req, this.#res, this.settings, { fwd: 'bypass' });
       next();
       return;
     }
-    this.#headers = withCountingCookies(headersOf(req), cookies);
+    this.#headers = withRewrittenTarget(req, withCountingCookies(headersOf(req), cookies));
     this.#key = pageKeyFor(req, url, 'GET', this.settings);
     noteSuffix(this.#key.suffix);
     if (this.#method === 'HEAD') return this.#lookUpHead(url, next);
@@ -163,9 +169,12 @@ export class PageTransaction {
     const getKey = this.#key!;
     const { settings } = this;
     return after(findResponse(settings, getKey, this.#headers), (get): MaybePromise<void> => {
-      const { response } = get;
-      if (response !== undefined && this.#isReusable(response)) return this.#hit(response);
-      if (response !== undefined) this.#staleGet = { key: getKey, response };
+      const { response, storageKey } = get;
+      if (response !== undefined) {
+        if (this.#isReusable(response)) return this.#hit(response);
+        if (this.#hitStale(get, response)) return;
+        this.#staleGet = { key: getKey, storageKey, response };
+      }
       const headKey = pageKeyFor(this.#req, url, 'HEAD', settings);
       this.#key = headKey;
       return after(findResponse(settings, headKey, this.#headers), (head) => {
@@ -187,35 +196,50 @@ export class PageTransaction {
   /** @see RFC 9111 §4 */
   #decide(lookup: PageLookup, next: Next, deadline: number): MaybePromise<void> {
     const { response, storageKey } = lookup;
-    const { settings } = this;
-    const now = Date.now();
-    const flights = this.#flights();
+    const { softTimeout } = this.settings;
     if (detachedRunOf(this.#req) !== undefined) {
+      const flights = this.#flights();
       return this.#run(lookup, next, flights?.get(storageKey) ?? flights?.begin(storageKey));
     }
-    if (response === undefined) {
-      if (this.#wishes()?.onlyIfCached) return this.#refuse();
-      return this.#join(lookup, next, deadline);
-    }
-    if (this.#isReusable(response)) return this.#hit(response);
+    if (response !== undefined && this.#isReusable(response)) return this.#hit(response);
     const wishes = this.#wishes();
     if (wishes?.onlyIfCached) return this.#refuse();
-    // It is the client that wants another, so nothing stale will do.
-    if (response.isFresh(now) || wishes?.noCache || wishes?.maxAge !== undefined) {
-      return this.#join(lookup, next, deadline);
-    }
-
-    if (response.isServableMeanwhile(now) && canDetach(this.#req)) {
-      this.#refresh(lookup);
-      return this.#hit(response);
-    }
-    if (response.isServableOnError(now)) {
-      if (flights?.isBackingOff(storageKey, now)) return this.#hit(response, { detail: 'error' });
-      if (settings.softTimeout !== undefined && canDetach(this.#req)) {
-        return this.#race(lookup, response, settings.softTimeout);
+    // What is not kept is of no use to those who would wait for it.
+    if (wishes?.noStore) return this.#run(lookup, next, undefined);
+    if (response === undefined) return this.#join(lookup, next, deadline);
+    if (this.#hitStale(lookup, response)) return;
+    if (softTimeout !== undefined && this.#maySendStale(response) && canDetach(this.#req)) {
+      if (response.isServableOnError(Date.now())) {
+        return this.#race(lookup, response, softTimeout, next);
       }
     }
     return this.#join(lookup, next, deadline);
+  }
+
+  /**
+   * Sends a stale response where its terms let it be sent before the handlers were asked.
+   *
+   * @returns Whether they did.
+   */
+  #hitStale(lookup: PageLookup, response: StoredResponse): boolean {
+    const now = Date.now();
+    if (!this.#maySendStale(response)) return false;
+    if (response.isServableMeanwhile(now) && canDetach(this.#req)) {
+      this.#refresh(lookup);
+      this.#hit(response);
+      return true;
+    }
+    const isBackingOff = this.#flights()?.isBackingOff(lookup.storageKey, now) === true;
+    if (!isBackingOff || !response.isServableOnError(now)) return false;
+    this.#hit(response, { detail: 'error' });
+    return true;
+  }
+
+  /** Whether it is for its age alone that the response will not do, and not what the client wants. */
+  #maySendStale(response: StoredResponse): boolean {
+    const wishes = this.#wishes();
+    const isUnwanted = wishes?.noCache || wishes?.noStore || wishes?.maxAge !== undefined;
+    return !isUnwanted && !response.isFresh(Date.now());
   }
 
   /** Whether a stored response answers the request without more ado. */
@@ -256,11 +280,13 @@ export class PageTransaction {
       return this.#run(lookup, next, undefined);
     }
     const flight = flights.get(storageKey);
-    if (flight === undefined) return this.#run(lookup, next, flights.begin(storageKey));
-    const isOwn = this.#isLedFurtherOut(flight);
-    if (isOwn || leftMs <= 0 || flight.isOlderThan(this.settings.waitMs)) {
+    if (flight !== undefined && this.#isLedFurtherOut(flight)) {
       return this.#run(lookup, next, undefined);
     }
+    if (flight === undefined || flight.isOlderThan(this.settings.waitMs)) {
+      return this.#run(lookup, next, flights.begin(storageKey));
+    }
+    if (leftMs <= 0) return this.#run(lookup, next, undefined);
     return settledWithin(flight.landing, leftMs).then((landing) =>
       this.#afterWaiting(landing, lookup, next, deadline),
     );
@@ -274,24 +300,30 @@ export class PageTransaction {
     return false;
   }
 
-  #afterWaiting(
+  async #afterWaiting(
     landing: Landing | undefined,
     lookup: PageLookup,
     next: Next,
     deadline: number,
-  ): void | Promise<void> {
+  ): Promise<void> {
     // Nobody is there to be answered.
     if (this.#res.destroyed) return;
-    if (landing === undefined || landing.kind === 'uncacheable') {
-      return this.#run(lookup, next, undefined);
-    }
+    if (landing === undefined) return this.#join(lookup, next, deadline);
+    if (landing.kind === 'uncacheable') return this.#run(lookup, next, undefined);
     if (landing.kind === 'stored') {
-      const isMine = variantOf(landing.vary, this.#headers, this.settings) === landing.variant;
-      if (isMine && landing.response.isFresh(Date.now())) {
-        return this.#hit(landing.response, { collapsed: true });
-      }
+      if (this.#isMine(landing)) return this.#hit(landing.response, { collapsed: true });
+      await settledWithin(landing.written, deadline - performance.now());
     }
     return this.#search(next, deadline);
+  }
+
+  /** Whether what another request has made answers this one, too. */
+  #isMine({ variant, vary, response, begunAt }: Landing & { kind: 'stored' }): boolean {
+    return (
+      variantOf(vary, this.#headers, this.settings) === variant &&
+      response.isFresh(Date.now()) &&
+      !isInvalidatedSince(this.#key!.url, begunAt)
+    );
   }
 
   #hit(response: StoredResponse, more: CacheOutcome = {}): void {
@@ -311,7 +343,7 @@ export class PageTransaction {
   #refuse(): void {
     this.#state = 'hit';
     const status = tellOutcome(this.#req, this.settings, { detail: 'only-if-cached' });
-    if (status !== undefined) this.#res.setHeader('Cache-Status', status);
+    addCacheStatus(this.#res, status);
     this.#res.statusCode = 504;
     this.#res.end();
   }
@@ -322,23 +354,31 @@ export class PageTransaction {
     const flights = this.#flights();
     if (flights === undefined || flights.isBackingOff(storageKey, Date.now())) return undefined;
     const underWay = flights.get(storageKey);
-    if (underWay !== undefined) return underWay.landing;
+    if (underWay?.isOlderThan(this.settings.waitMs) === false) return underWay.landing;
     const flight = flights.begin(storageKey);
+    const { settings } = this;
+    // The language is in the key, and was most probably taken from there.
+    const keyed = settings.language === undefined ? vary : [...vary, 'accept-language'];
     const headers = Object.fromEntries(
-      vary.flatMap((name) => {
-        const value = this.#headers[name];
+      keyed.flatMap((name) => {
+        const value = name === REWRITTEN_TARGET ? undefined : this.#headers[name];
         return value === undefined ? [] : [[name, String(value)]];
       }),
     );
-    const { settings } = this;
+    let hasLanded = false;
     const land = (landing: Landing): void => {
-      if (landing.kind !== 'stored') flights.markFailed(storageKey, Date.now());
+      if (hasLanded) return;
+      hasLanded = true;
+      const now = Date.now();
+      // A handler that answered with an error was noted already.
+      const isFailure = landing.kind !== 'stored' && !flights.isBackingOff(storageKey, now);
+      if (isFailure) flights.markFailed(storageKey, now);
       flight.land(landing);
     };
     // Not in the way of the answer that this is about.
     setImmediate(() => {
       try {
-        runDetached(this.#req, new URL(this.#key!.url), headers, { key: storageKey, land });
+        runDetached(this.#req, this.#key!.url, headers, { key: storageKey, land });
       } catch (error) {
         reportFailure(settings, error, { operation: 'write', key: storageKey });
         land({ kind: 'failed' });
@@ -348,13 +388,21 @@ export class PageTransaction {
   }
 
   /** Gives a detached run some time, and serves what there is when that is over. */
-  async #race(lookup: PageLookup, response: StoredResponse, seconds: number): Promise<void> {
-    const landing = await settledWithin(this.#refresh(lookup) ?? NEVER, seconds * 1000);
+  async #race(
+    lookup: PageLookup,
+    response: StoredResponse,
+    seconds: number,
+    next: Next,
+  ): Promise<void> {
+    const refresh = this.#refresh(lookup);
+    const landing = refresh && (await settledWithin(refresh, seconds * 1000));
     if (this.#res.destroyed) return;
-    const isMine =
-      landing?.kind === 'stored' &&
-      variantOf(landing.vary, this.#headers, this.settings) === landing.variant;
-    this.#hit(isMine ? landing.response : response, isMine ? { collapsed: true } : {});
+    // The handlers did answer, but with what is this visitor's own, or gone.
+    if (landing?.kind === 'uncacheable') return this.#run(lookup, next, undefined);
+    if (landing?.kind === 'stored' && this.#isMine(landing)) {
+      return this.#hit(landing.response, { collapsed: true });
+    }
+    this.#hit(response);
   }
 
   /** Lets the handlers run, on a request that asks for the whole page. */
@@ -365,6 +413,8 @@ export class PageTransaction {
     this.#flight = flight;
     this.#storageKey = storageKey;
     this.#stale = response;
+    this.#isTargetKeyed =
+      this.#headers[REWRITTEN_TARGET] !== undefined || vary?.includes(REWRITTEN_TARGET) === true;
     this.#mustNotStore = wishes?.noStore === true;
     this.#requestedAt = Date.now();
     this.#begunAt = invalidationClock();
@@ -373,6 +423,8 @@ export class PageTransaction {
     const fwd = response === undefined ? missed : isStale ? 'stale' : 'request';
     this.#outcome = { fwd, detail: 'not-stored' };
     if (flight !== undefined) {
+      // Its client may be gone already, with whoever would tell of it.
+      if (this.#res.destroyed) flight.land({ kind: 'failed' });
       this.#res.once('close', () => flight.land({ kind: 'failed' }));
     }
     this.#prepareRequest();
@@ -395,7 +447,8 @@ export class PageTransaction {
     if (targetRule !== undefined) applyTargetRule(this.#req, targetRule);
     const headers = headersOf(this.#req);
     if (cookies !== undefined) hideOtherCookies(this.#req, cookies);
-    this.#headers = { ...headers };
+    const { [REWRITTEN_TARGET]: target } = this.#headers;
+    this.#headers = { ...headers, ...(target !== undefined && { [REWRITTEN_TARGET]: target }) };
     const isStorable =
       this.#stale !== undefined || !this.#flights()?.isUncacheable(this.#storageKey, Date.now());
     if (isStorable) {
@@ -420,7 +473,7 @@ export class PageTransaction {
     const { statusCode: sent } = res;
     const now = Date.now();
     if (ERRORS.has(sent)) {
-      this.#flights()?.markFailed(this.#storageKey, now);
+      this.#flights()?.markFailed(this.#staleGet?.storageKey ?? this.#storageKey, now);
       const standIn = this.#stale ?? this.#staleGet?.response;
       if (standIn?.isServableOnError(now)) return this.#standIn(standIn, now);
     }
@@ -483,8 +536,13 @@ export class PageTransaction {
         : reads?.identity === undefined
           ? undefined
           : 'identity';
-    if (refusal === undefined && reads !== undefined && reads.headers.size > 0) {
-      patchVaryHeaders(res, [...reads.headers].map(spelt));
+    if (refusal === undefined && reads !== undefined) {
+      if (reads.headers.size > 0) patchVaryHeaders(res, [...reads.headers].map(spelt));
+      // Middleware that echoes it may stand outside, where nobody sees what it reads.
+      const allowed = res.getHeader('access-control-allow-origin');
+      if (allowed !== undefined && allowed === this.#headers.origin) {
+        patchVaryHeaders(res, ['Origin']);
+      }
     }
     if (this.#staleGet !== undefined) this.#onHeadOfStored(refusal, now);
     if (refusal !== undefined) return this.#onRefused(refusal, status);
@@ -494,7 +552,7 @@ export class PageTransaction {
     this.#terms = terms;
     this.#sentAt = now;
     this.#ageFrom = ageOrigin(fieldsOf(res), verdict.patchSeconds !== undefined, now, terms);
-    this.#vary = varyingNames(res.getHeader('vary') as HeaderValue, this.settings);
+    this.#vary = this.#varyOf(res.getHeader('vary') as HeaderValue);
     this.#outcome = { ...this.#outcome, stored: true, ttl: terms.seconds, detail: undefined };
     return { limit: this.settings.maxBytes };
   }
@@ -516,8 +574,8 @@ export class PageTransaction {
 
   #onRefused(refusal: NotStored, status: number): HeadDecision {
     this.#outcome = { ...this.#outcome, detail: refusal };
-    // An error says nothing of the page itself; the next visitor may find it well.
-    if (!ERRORS.has(status) && status !== 304) {
+    // An error says nothing of the page itself, and this client's wishes nothing of the next one's.
+    if (!ERRORS.has(status) && status !== 304 && !this.#mustNotStore) {
       this.#flights()?.markUncacheable(this.#storageKey, Date.now());
     }
     this.#land({ kind: 'uncacheable' });
@@ -551,8 +609,12 @@ export class PageTransaction {
       staleAt: now + terms.seconds * 1000,
       ageFrom: ageOrigin(field, patchSeconds !== undefined, now, terms),
     });
-    const vary = varyingNames(field('vary'), this.settings);
-    void storeResponse(this.settings, key, vary, this.#headers, updated);
+    void storeResponse(this.settings, key, this.#varyOf(field('vary')), this.#headers, updated);
+  }
+
+  #varyOf(value: HeaderValue): readonly string[] {
+    const names = varyingNames(value, this.settings);
+    return this.#isTargetKeyed ? [REWRITTEN_TARGET, ...names] : names;
   }
 
   /** Answers the client's own preconditions, which the handlers were not shown. */
@@ -564,7 +626,7 @@ export class PageTransaction {
     if (preconditions !== undefined && res.statusCode >= 200 && res.statusCode < 300) {
       isBodiless = applyPreconditions(res, this.#method, preconditions, validatorsOf(res));
     }
-    if (status !== undefined) res.setHeader('Cache-Status', status);
+    addCacheStatus(res, status);
     return isBodiless;
   }
 
@@ -609,19 +671,23 @@ export class PageTransaction {
       return;
     }
     const flights = this.#flights();
+    const now = Date.now();
     // To be validated each time, it spares nobody who waits for it a run of their own.
-    if (response.alwaysValidate) flights?.markUncacheable(this.#storageKey, Date.now());
-    else flights?.markStored(this.#storageKey);
+    const isShared = response.isFresh(now);
+    if (isShared) flights?.markStored(this.#storageKey);
+    else flights?.markUncacheable(this.#storageKey, now);
     // Never rejects: a cache that fails is reported, and the visitor has the page already.
-    void storeResponse(this.settings, key, vary, this.#headers, response);
+    const written = storeResponse(this.settings, key, vary, this.#headers, response);
     this.#land(
-      response.alwaysValidate
+      !isShared
         ? { kind: 'uncacheable' }
         : {
             kind: 'stored',
             variant: variantOf(vary, this.#headers, this.settings),
             vary,
             response,
+            begunAt: this.#begunAt,
+            written,
           },
     );
   }
@@ -640,13 +706,13 @@ function spelt(name: string): string {
   return name.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase());
 }
 
-const NEVER = new Promise<never>(() => {});
-
 /** What `promise` comes to, or `undefined` if that takes longer than this. */
 async function settledWithin<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), Math.min(ms, 2 ** 31 - 1));
+    // Whoever waits has a client, and without one there is nothing to stay alive for.
+    timer.unref();
   });
   try {
     return await Promise.race([promise, timeout]);

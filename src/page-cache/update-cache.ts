@@ -1,5 +1,6 @@
 import { asMiddleware, type Middleware } from '../headers/middleware';
 import { invalidateOnSuccess, registerSpace } from './invalidate';
+import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
 import { PageTransaction } from './transaction';
 
@@ -31,8 +32,9 @@ export function updateCache(options: PageCacheOptions = {}): Middleware {
   return asMiddleware('updateCache', (req, res, next) => {
     if (req.method === 'GET' || req.method === 'HEAD') {
       new PageTransaction(req, res, currentSettings()).watchResponse();
-    } else if (!SAFE_METHODS.has(req.method ?? '')) {
-      invalidateOnSuccess(req, res);
+    } else {
+      tellAtHead(req, res, currentSettings(), { fwd: 'method' });
+      if (!SAFE_METHODS.has(req.method ?? '')) invalidateOnSuccess(req, res);
     }
     next();
   });
