@@ -23,30 +23,27 @@ export interface ReadTrackerOptions {
   readonly isSessionKeyed: boolean;
 }
 
-/** Headers by which handlers choose among representations or visitors, besides `accept*`. */
-const SELECTING = new Set([
-  'authorization',
-  'cookie',
-  'device-memory',
-  'downlink',
-  'dpr',
-  'ect',
-  'forwarded',
-  'origin',
-  'proxy-authorization',
-  'rtt',
-  'save-data',
-  'viewport-width',
-  'width',
+/**
+ * Headers that select no representation: of the connection and the message, directives, what asks
+ * for a part, traces of the way. Any other may, as those of frameworks do, whatever their names.
+ * Not watched either is what tells of the browser in so many words that hardly a page would be used
+ * twice; handlers that go by it must say so themselves.
+ */
+const NOT_SELECTING = new Set([
+  ...['connection', 'content-length', 'date', 'expect', 'host', 'keep-alive', 'max-forwards'],
+  ...['priority', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'via'],
+  ...['http2-settings', 'upgrade-insecure-requests'],
+  ...['cache-control', 'pragma'],
+  ...['if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'range'],
+  ...['baggage', 'traceparent', 'tracestate'],
+  ...['referer', 'user-agent'],
 ]);
-
-const SELECTING_PREFIXES = ['accept', 'sec-ch-', 'x-'];
 
 /** Properties that middleware has made of a header, and that header. */
 const MADE_OF_HEADERS = { cookies: 'cookie', signedCookies: 'cookie', session: 'cookie' } as const;
 
 /** Properties that tell visitors apart by more than headers. */
-const IDENTITIES = ['ip', 'ips', 'user', 'rawHeaders'] as const;
+const IDENTITIES = ['ip', 'ips', 'user', 'rawHeaders', 'headersDistinct'] as const;
 
 /** Express's own readings of forwarded headers, whose outcome is in the key. */
 const IN_KEY = ['host', 'hostname', 'protocol', 'secure', 'subdomains'] as const;
@@ -55,7 +52,6 @@ const IN_KEY = ['host', 'hostname', 'protocol', 'secure', 'subdomains'] as const
  * Watches what is read of a request from now on, until the response has ended. What middleware
  * further out reads while the response is sent does not count: it has done so on every request,
  * and says in `Vary` what came of it.
- *
  */
 export function trackReads(
   req: Request,
@@ -95,8 +91,9 @@ export function trackReads(
     });
   }
   for (const name of IDENTITIES) {
-    watchProperty(req, name, (read) => {
-      noteIdentity(name);
+    watchProperty(req, name, (read, isSetInside) => {
+      // What handlers have set themselves, they have made of what was seen.
+      if (!isSetInside) noteIdentity(name);
       return suspend(read);
     });
   }
@@ -112,8 +109,10 @@ export function trackReads(
   };
 }
 
+/** Whether `name` is that of a header that may select, and not of a method of all objects. */
 function isSelecting(name: string): boolean {
-  return SELECTING.has(name) || SELECTING_PREFIXES.some((prefix) => name.startsWith(prefix));
+  if (NOT_SELECTING.has(name) || name in Object.prototype) return false;
+  return /^[!#-'*+\-.^`|~\da-z_]+$/.test(name);
 }
 
 /** The headers behind those that are watched. */
@@ -132,39 +131,62 @@ function watchedHeaders(
   headers: IncomingHttpHeaders,
   note: (name: string) => void,
 ): IncomingHttpHeaders {
+  const noteKey = (key: string | symbol): void => {
+    if (typeof key === 'string') note(key);
+  };
   const watched = new Proxy(headers, {
-    get(target, name) {
-      if (typeof name === 'string') note(name);
-      return Reflect.get(target, name);
+    get(target, key) {
+      noteKey(key);
+      return Reflect.get(target, key);
     },
-    has(target, name) {
-      if (typeof name === 'string') note(name);
-      return Reflect.has(target, name);
+    has(target, key) {
+      noteKey(key);
+      return Reflect.has(target, key);
+    },
+    getOwnPropertyDescriptor(target, key) {
+      noteKey(key);
+      return Reflect.getOwnPropertyDescriptor(target, key);
+    },
+    ownKeys(target) {
+      // Whoever goes through all of them learns also which are not there. Of these the two that
+      // make a page somebody's own.
+      note('cookie');
+      note('authorization');
+      return Reflect.ownKeys(target);
     },
   });
   unwatched.set(watched, headers);
   return watched;
 }
 
-/** Has `watch` called with the original read whenever this property, if there is one, is read. */
-function watchProperty(req: Request, name: string, watch: (read: () => unknown) => unknown): void {
-  if (!(name in req)) return;
+/** Watched even where nothing is: that nobody is logged in makes another page, too. */
+const WATCHED_IN_ABSENCE = new Set(['cookies', 'session', 'signedCookies', 'user']);
+
+/** Has `watch` called with the original read whenever this property is read. */
+function watchProperty(
+  req: Request,
+  name: string,
+  watch: (read: () => unknown, isSetInside: boolean) => unknown,
+): void {
+  if (!(name in req) && !WATCHED_IN_ABSENCE.has(name)) return;
   const own = Object.getOwnPropertyDescriptor(req, name);
   if (own?.configurable === false) return;
   const prototype = Object.getPrototypeOf(req) as object;
   let value = own && 'value' in own ? (own.value as unknown) : undefined;
   let isPlain = own !== undefined && 'value' in own;
+  let isSetInside = false;
   const read = (): unknown => {
     if (isPlain) return value;
     return own?.get === undefined ? Reflect.get(prototype, name, req) : own.get.call(req);
   };
   Object.defineProperty(req, name, {
     configurable: true,
-    enumerable: own?.enumerable ?? true,
-    get: () => watch(read),
+    enumerable: own?.enumerable ?? name in req,
+    get: () => watch(read, isSetInside),
     set(next: unknown) {
       value = next;
       isPlain = true;
+      isSetInside = true;
     },
   });
 }
