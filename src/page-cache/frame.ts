@@ -36,6 +36,8 @@ const CHECKSUM_OFFSET = 40;
 const MAGIC = 0x43575047;
 const VERSION = 1;
 
+const CONTENT_LENGTH = 'content-length';
+
 /** Lines of the text that stand before the header fields. */
 const FIXED_LINES = 5;
 
@@ -122,10 +124,11 @@ function isSendable(
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
     const value = fields[i + 1]!;
-    if (!isToken(name) || ![value].flat().every(isFieldText)) return false;
+    const isText = typeof value === 'string' ? isFieldText(value) : value.every(isFieldText);
+    if (!isText || !isToken(name)) return false;
     // An entry for HEAD has the length, and no body.
-    const isLength = bodyLength > 0 && name.toLowerCase() === 'content-length';
-    if (isLength && value !== String(bodyLength)) return false;
+    if (bodyLength === 0 || name.length !== CONTENT_LENGTH.length) continue;
+    if (name.toLowerCase() === CONTENT_LENGTH && value !== String(bodyLength)) return false;
   }
   return true;
 }
