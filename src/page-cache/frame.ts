@@ -45,6 +45,8 @@ const HAS_RESPONSE = 1;
 const MUST_REVALIDATE = 2;
 const ALWAYS_VALIDATE = 4;
 
+const CONTENT_LENGTH = 'content-length';
+
 /** Lines of the text that stand before the header fields; the reason is the last of them. */
 const FIXED_LINES = 5;
 const REASON_LINE = FIXED_LINES - 1;
@@ -146,10 +148,11 @@ function isSendable({ status, reason, fields, body }: ResponseParts): boolean {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
     const value = fields[i + 1]!;
-    if (!isToken(name) || ![value].flat().every(isFieldText)) return false;
+    const isText = typeof value === 'string' ? isFieldText(value) : value.every(isFieldText);
+    if (!isText || !isToken(name)) return false;
     // An entry for HEAD has the length, and no body.
-    const isLength = body.length > 0 && name.toLowerCase() === 'content-length';
-    if (isLength && value !== String(body.length)) return false;
+    if (body.length === 0 || name.length !== CONTENT_LENGTH.length) continue;
+    if (name.toLowerCase() === CONTENT_LENGTH && value !== String(body.length)) return false;
   }
   return true;
 }

@@ -1,9 +1,11 @@
+import { stopClock } from '../support/clock';
 import { freshCaches } from '../support/fresh-caches';
 import type { Respond } from '../support/origin';
 import { pageApp } from '../support/page-app';
 import { visit } from '../support/visit';
 
 freshCaches();
+stopClock();
 
 /** Something else first, and then the page. */
 const atFirst =
