@@ -41,8 +41,10 @@ export function readPreconditions(
 export function cachePreconditions(
   headers: Readonly<Record<string, HeaderValue>>,
 ): Preconditions | undefined {
-  const { 'if-match': _match, 'if-unmodified-since': _since, ...others } = headers;
-  return readPreconditions(others);
+  const ifNoneMatch = headers['if-none-match'];
+  const ifModifiedSince = headers['if-modified-since'];
+  if (!isPresent(ifNoneMatch) && !isPresent(ifModifiedSince)) return undefined;
+  return { ifMatch: undefined, ifUnmodifiedSince: undefined, ifNoneMatch, ifModifiedSince };
 }
 
 /**

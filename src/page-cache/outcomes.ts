@@ -14,6 +14,11 @@ export interface PageOutcomeMessage {
 
 const outcomes = channel('cachewright:page');
 
+/** Whether anybody would be told of an outcome. */
+export function hasListeners({ cacheStatus }: PageSettings): boolean {
+  return cacheStatus !== undefined || outcomes.hasSubscribers;
+}
+
 /**
  * Tells what the cache did with a request: subscribers of the diagnostics channel
  * `cachewright:page`, and the client where `Cache-Status` is switched on.

@@ -5,7 +5,7 @@ import type { Response } from '../headers/middleware';
 import { cachePreconditions } from '../http/preconditions';
 import { type ByteRange, ifRangeHolds, parseRanges } from '../http/ranges';
 import { joinCacheStatus } from './outcomes';
-import type { FieldList, StoredResponse } from './stored-response';
+import { type FieldList, type StoredResponse, withoutField } from './stored-response';
 
 /** What a request asks of a stored response. */
 export interface ReplayRequest {
@@ -27,13 +27,12 @@ export function replay(
   cacheStatus: string | undefined,
 ): void {
   const res = response as ServerResponse;
-  const added: string[] = [];
   const age = stored.age(Date.now());
-  if (age !== undefined) added.push('Age', String(age));
+  let fields = age === undefined ? stored.fields : [...stored.agelessFields, 'Age', String(age)];
   if (cacheStatus !== undefined) {
-    added.push('Cache-Status', joinCacheStatus(stored.field('cache-status'), cacheStatus));
+    const status = joinCacheStatus(stored.field('cache-status'), cacheStatus);
+    fields = [...withoutField(fields, 'cache-status'), 'Cache-Status', status];
   }
-  const fields = withFields(stored.fields, added);
 
   const isSuccess = stored.status >= 200 && stored.status < 300;
   if (isSuccess && (cachePreconditions(headers) !== undefined || headers.range !== undefined)) {
@@ -134,17 +133,4 @@ function sendRanges(res: ServerResponse, body: Buffer, ranges: readonly ByteRang
 
 function contentRange({ first, last }: ByteRange, length: number): string {
   return `bytes ${first}-${last}/${length}`;
-}
-
-/** The fields, with those of `added` in place of any of the same name. */
-function withFields(fields: FieldList, added: readonly string[]): FieldList {
-  if (added.length === 0) return fields;
-  const names = new Set<string>();
-  for (let i = 0; i < added.length; i += 2) names.add(added[i]!.toLowerCase());
-  const others: (string | readonly string[])[] = [];
-  for (let i = 0; i < fields.length; i += 2) {
-    if (!names.has((fields[i] as string).toLowerCase())) others.push(fields[i]!, fields[i + 1]!);
-  }
-  others.push(...added);
-  return others;
 }

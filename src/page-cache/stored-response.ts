@@ -25,6 +25,8 @@ export class StoredResponse implements ResponseParts {
   readonly status: number;
   readonly reason: string;
   readonly fields: FieldList;
+  /** The fields but for `Age`, which each hit sends anew. */
+  readonly agelessFields: FieldList;
   readonly body: Buffer;
   readonly storedAt: number;
   readonly staleAt: number;
@@ -38,6 +40,7 @@ export class StoredResponse implements ResponseParts {
     this.status = parts.status;
     this.reason = parts.reason;
     this.fields = parts.fields;
+    this.agelessFields = withoutField(parts.fields, 'age');
     this.body = parts.body;
     this.storedAt = parts.storedAt;
     this.staleAt = parts.staleAt;
@@ -86,4 +89,10 @@ export function fieldOf(fields: FieldList, name: string): HeaderValue {
     if ((fields[i] as string).toLowerCase() === name) return fields[i + 1];
   }
   return undefined;
+}
+
+/** The fields less that of this name. The same list if it was not there. */
+export function withoutField(fields: FieldList, name: string): FieldList {
+  if (fieldOf(fields, name) === undefined) return fields;
+  return fields.filter((_, i) => (fields[i - (i % 2)] as string).toLowerCase() !== name);
 }

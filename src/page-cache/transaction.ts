@@ -17,7 +17,7 @@ import { canDetach, detachedRunOf, runDetached } from './detached-request';
 import { type Flight, type Landing, PageFlights } from './flights';
 import { isAbout, isSameRepresentation, updatedFields } from './freshen';
 import { invalidationClock, isInvalidatedSince, noteSuffix } from './invalidate';
-import { addCacheStatus, tellAtHead, tellOutcome } from './outcomes';
+import { addCacheStatus, hasListeners, tellAtHead, tellOutcome } from './outcomes';
 import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
 import { backendOf, type PageSettings, reportFailure } from './page-settings';
 import { after, findResponse, type PageLookup, removePage, storeResponse } from './page-store';
@@ -334,8 +334,13 @@ export class PageTransaction {
     }
     // A timeout that would not wait for the look-up has answered in the meantime.
     if (this.#res.headersSent) return;
-    const ttl = response.remainingSeconds(Date.now());
-    const status = tellOutcome(this.#req, this.settings, { hit: true, ttl, ...more });
+    const status = hasListeners(this.settings)
+      ? tellOutcome(this.#req, this.settings, {
+          hit: true,
+          ttl: response.remainingSeconds(Date.now()),
+          ...more,
+        })
+      : undefined;
     replay({ method: this.#method, headers: this.#headers }, this.#res, response, status);
   }
 
