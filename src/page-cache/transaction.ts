@@ -1,32 +1,21 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { MaybePromise } from '../cache/base-cache';
-import { applyPreconditions, validatorsOf } from '../headers/conditional-response';
 import type { Next, Request, Response } from '../headers/middleware';
-import { patchFreshnessHeaders } from '../headers/patch-freshness';
-import { patchVaryHeaders } from '../headers/patch-vary';
-import { hasDirective, parseCacheControl } from '../http/cache-control';
 import type { CacheOutcome } from '../http/cache-status';
-import type { HeaderValue } from '../http/header-value';
-import { formatHttpDate } from '../http/http-date';
-import { cachePreconditions } from '../http/preconditions';
 import { type RequestDirectives, requestDirectives } from '../http/request-directives';
-import { hasValidator } from '../http/storability';
-import { parseVary } from '../http/vary';
-import { hideOtherCookies, withCountingCookies } from './cookie-rules';
+import { withCountingCookies } from './cookie-rules';
 import { canDetach, detachedRunOf, runDetached } from './detached-request';
+import { PageFill, type StaleGet } from './fill';
 import { type Flight, type Landing, PageFlights } from './flights';
-import { isAbout, isSameRepresentation, updatedFields } from './freshen';
-import { invalidationClock, isInvalidatedSince, noteSuffix } from './invalidate';
+import { isInvalidatedSince, noteSuffix } from './invalidate';
 import { addCacheStatus, hasListeners, tellAtHead, tellOutcome } from './outcomes';
-import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
 import { backendOf, type PageSettings, reportFailure } from './page-settings';
-import { after, findResponse, type PageLookup, removePage, storeResponse } from './page-store';
-import { headersOf, type ReadTracker, trackReads } from './read-tracker';
-import { type HeadDecision, type Recording, recordResponse, snapshot } from './recorder';
-import { putHead, replay } from './replay';
+import { after, findResponse, type PageLookup } from './page-store';
+import { headersOf } from './read-tracker';
+import { recordResponse } from './recorder';
+import { replay } from './replay';
 import {
   absoluteUrl,
-  applyTargetRule,
   mayUseCache,
   type PageKey,
   pageKeyFor,
@@ -34,8 +23,7 @@ import {
   variantOf,
   withRewrittenTarget,
 } from './request-key';
-import { fieldOf, StoredResponse } from './stored-response';
-import { varyingNames } from './varying-names';
+import type { StoredResponse } from './stored-response';
 
 /**
  * How far a request has come: `open`, not looked up yet; `passed`, none of the cache's business;
@@ -49,22 +37,9 @@ interface TransactionHolder {
   [TRANSACTION]?: PageTransaction;
 }
 
-/** Answers of handlers that something stale may stand in for (RFC 5861 §4). */
-const ERRORS = new Set([500, 502, 503, 504]);
-
-/** Request headers that ask for less than the page, and must not keep it from being stored. */
-const PARTIAL_HEADERS = [
-  'if-match',
-  'if-modified-since',
-  'if-none-match',
-  'if-range',
-  'if-unmodified-since',
-  'range',
-];
-
 /**
- * One page cache's dealings with one request: the look-up, and what becomes of the response after
- * a miss. Those of nested caches are linked, innermost first.
+ * One page cache's dealings with one request: whether it is answered from the cache, at once or by
+ * waiting for another, or by the handlers. Those of nested caches are linked, innermost first.
  */
 export class PageTransaction {
   settings: PageSettings;
@@ -75,30 +50,13 @@ export class PageTransaction {
   readonly #method: string | undefined;
   #state: State = 'open';
   #isWatching = false;
-  /** Request headers as they came; handlers see, and may make, others. */
+  /** Request headers as they are looked up. */
   #headers: IncomingHttpHeaders = {};
   #key: PageKey | undefined;
-  #storageKey = '';
-  #flight: Flight | undefined;
-  /** A stored response that is stale, but may still turn out to hold. */
-  #stale: StoredResponse | undefined;
   /** The stored GET to a HEAD, which its answer confirms or refutes. */
-  #staleGet:
-    | { readonly key: PageKey; readonly storageKey: string; readonly response: StoredResponse }
-    | undefined;
-  #isValidating = false;
-  #hasStripped = false;
-  #mustNotStore = false;
-  #requestedAt = 0;
-  #begunAt = 0;
-  #terms: PageTerms | undefined;
-  #sentAt = 0;
-  #ageFrom: number | undefined;
-  #vary: readonly string[] = [];
-  /** Whether pages of this URL are kept apart by the target that handlers are asked for. */
-  #isTargetKeyed = false;
-  #outcome: CacheOutcome = {};
-  #tracker: ReadTracker | undefined;
+  #staleGet: StaleGet | undefined;
+  /** The run of the handlers after a miss. */
+  #fill: PageFill | undefined;
 
   /**
    * @param pageSeconds - The page's own timeout, which goes before all others; `null`: none.
@@ -136,12 +94,11 @@ export class PageTransaction {
     this.#isWatching = true;
     recordResponse(this.#res, this.#method === 'HEAD', {
       isWanted: () => this.#state === 'missed',
-      mayReplace: () =>
-        this.#stale !== undefined || this.#staleGet !== undefined || this.#hasStripped,
-      onHead: () => this.#onHead(),
-      onFinalHead: () => this.#onFinalHead(),
-      onComplete: (recording) => this.#store(recording),
-      onAbandoned: (reason) => this.#onAbandoned(reason),
+      mayReplace: () => this.#fill!.mayReplace(),
+      onHead: () => this.#fill!.onHead(),
+      onFinalHead: () => this.#fill!.onFinalHead(),
+      onComplete: (recording) => this.#fill!.onComplete(recording),
+      onAbandoned: (reason) => this.#fill!.onAbandoned(reason),
     });
   }
 
@@ -295,7 +252,7 @@ export class PageTransaction {
   /** Whether a cache around this one leads it, for this very request, and waits in its turn. */
   #isLedFurtherOut(flight: Flight): boolean {
     for (let outer = this.#outer; outer !== undefined; outer = outer.#outer) {
-      if (outer.#flight === flight) return true;
+      if (outer.#fill?.flight === flight) return true;
     }
     return false;
   }
@@ -412,303 +369,27 @@ export class PageTransaction {
 
   /** Lets the handlers run, on a request that asks for the whole page. */
   #run(lookup: PageLookup, next: Next, flight: Flight | undefined): void {
-    const { response, vary, storageKey } = lookup;
-    const wishes = this.#wishes();
+    const fill = new PageFill({
+      req: this.#req,
+      res: this.#res,
+      method: this.#method,
+      settings: this.settings,
+      pageSeconds: this.#pageSeconds,
+      key: this.#key!,
+      lookup,
+      headers: this.#headers,
+      flight,
+      flights: this.#flights(),
+      staleGet: this.#staleGet,
+      mustNotStore: this.#wishes()?.noStore === true,
+    });
     this.#state = 'missed';
-    this.#flight = flight;
-    this.#storageKey = storageKey;
-    this.#stale = response;
-    this.#isTargetKeyed =
-      this.#headers[REWRITTEN_TARGET] !== undefined || vary?.includes(REWRITTEN_TARGET) === true;
-    this.#mustNotStore = wishes?.noStore === true;
-    this.#requestedAt = Date.now();
-    this.#begunAt = invalidationClock();
-    const missed = vary === undefined || vary.length === 0 ? 'uri-miss' : 'vary-miss';
-    const isStale = response !== undefined && !response.isFresh(this.#requestedAt);
-    const fwd = response === undefined ? missed : isStale ? 'stale' : 'request';
-    this.#outcome = { fwd, detail: 'not-stored' };
-    if (flight !== undefined) {
-      // Its client may be gone already, with whoever would tell of it.
-      if (this.#res.destroyed) flight.land({ kind: 'failed' });
-      this.#res.once('close', () => flight.land({ kind: 'failed' }));
-    }
-    this.#prepareRequest();
+    this.#fill = fill;
+    fill.begin();
     if (!this.#isWatching) this.watchResponse();
-    const { varyOnRead } = this.settings;
-    if (varyOnRead !== undefined)
-      this.#tracker = trackReads(this.#req, this.#res, {
-        ignored: varyOnRead,
-        isSessionKeyed: this.settings.cookies === undefined,
-      });
+    fill.watchReads();
     next();
   }
-
-  /**
-   * Takes from the request what asks for less than the page, and puts in the question whether the
-   * stored one still holds. A page that is not stored anyway is asked for as the client did.
-   */
-  #prepareRequest(): void {
-    const { targetRule, cookies } = this.settings;
-    if (targetRule !== undefined) applyTargetRule(this.#req, targetRule);
-    const headers = headersOf(this.#req);
-    if (cookies !== undefined) hideOtherCookies(this.#req, cookies);
-    const { [REWRITTEN_TARGET]: target } = this.#headers;
-    this.#headers = { ...headers, ...(target !== undefined && { [REWRITTEN_TARGET]: target }) };
-    const isStorable =
-      this.#stale !== undefined || !this.#flights()?.isUncacheable(this.#storageKey, Date.now());
-    if (isStorable) {
-      for (const name of PARTIAL_HEADERS) {
-        if (headers[name] === undefined) continue;
-        delete headers[name];
-        this.#hasStripped = true;
-      }
-    }
-    const stale = this.#stale;
-    if (stale === undefined || !hasValidator(stale.field)) return;
-    const etag = stale.field('etag');
-    const lastModified = stale.field('last-modified');
-    if (etag !== undefined) headers['if-none-match'] = String(etag);
-    if (lastModified !== undefined) headers['if-modified-since'] = String(lastModified);
-    this.#isValidating = true;
-  }
-
-  /** Decides on the handlers' response as its head is sent. */
-  #onHead(): HeadDecision {
-    const res = this.#res;
-    const { statusCode: sent } = res;
-    const now = Date.now();
-    if (ERRORS.has(sent)) {
-      this.#flights()?.markFailed(this.#staleGet?.storageKey ?? this.#storageKey, now);
-      const standIn = this.#stale ?? this.#staleGet?.response;
-      if (standIn?.isServableOnError(now)) return this.#standIn(standIn, now);
-    }
-    if (!this.#isValidating || sent !== 304 || this.#isAnswerToClient()) return this.#judge(now);
-    const confirmed = this.#stale!;
-    const hasExpires = res.hasHeader('Expires');
-    putHead(res, confirmed, updatedFields(confirmed, res, now));
-    this.#outcome = { ...this.#outcome, fwdStatus: sent };
-    const { limit } = this.#judge(now, hasExpires);
-    // What is kept is the head that stands there now, before it is changed for this client.
-    const head = limit === undefined ? undefined : snapshot(res);
-    if (head !== undefined) this.#store({ ...head, body: confirmed.body });
-    else if (limit !== undefined) this.#onAbandoned('unfit');
-    return { body: confirmed.body };
-  }
-
-  /** Whether a 304 is what middleware made of a new page for a client that has it already. */
-  #isAnswerToClient(): boolean {
-    const isAsking = this.#hasStripped && cachePreconditions(this.#headers) !== undefined;
-    return isAsking && !isAbout(this.#stale!, this.#res);
-  }
-
-  /** Sends a stale page in place of an error. @see RFC 5861 §4 */
-  #standIn(response: StoredResponse, now: number): HeadDecision {
-    const res = this.#res;
-    this.#outcome = {
-      fwd: 'stale',
-      fwdStatus: res.statusCode,
-      ttl: response.remainingSeconds(now),
-      detail: 'error',
-    };
-    putHead(res, response, response.fields);
-    const age = response.age(now);
-    if (age !== undefined) res.setHeader('Age', age);
-    // Those who wait look again, and find the same stale page in the back-off.
-    this.#land({ kind: 'failed' });
-    return { body: response.body };
-  }
-
-  /**
-   * Decides on the page whose head is on the response.
-   *
-   * @param hasOwnExpires - Whether its `Expires` is of today, and not of an earlier run.
-   */
-  #judge(now: number, hasOwnExpires = true): HeadDecision {
-    const res = this.#res;
-    const status = res.statusCode;
-    const verdict = judgeResponse(status, fieldsOf(res), this.settings, this.#facts());
-    // Credentials single out a visitor, unless the response says that it is for all.
-    if (verdict.refusal === undefined || verdict.patchSeconds !== undefined)
-      this.#keepToCredentials();
-    if (verdict.patchSeconds !== undefined) {
-      if (!hasOwnExpires) res.removeHeader('Expires');
-      patchFreshnessHeaders(res, verdict.patchSeconds);
-    }
-    const reads = this.#tracker?.reads;
-    const refusal =
-      verdict.terms === undefined || this.#mustNotStore
-        ? (verdict.refusal ?? 'no-store')
-        : reads?.identity === undefined
-          ? undefined
-          : 'identity';
-    if (refusal === undefined && reads !== undefined) {
-      if (reads.headers.size > 0) patchVaryHeaders(res, [...reads.headers].map(spelt));
-      // Middleware that echoes it may stand outside, where nobody sees what it reads.
-      const allowed = res.getHeader('access-control-allow-origin');
-      if (allowed !== undefined && allowed === this.#headers.origin) {
-        patchVaryHeaders(res, ['Origin']);
-      }
-    }
-    if (this.#staleGet !== undefined) this.#onHeadOfStored(refusal, now);
-    if (refusal !== undefined) return this.#onRefused(refusal, status);
-    const terms = verdict.terms!;
-    // Sent now rather than added by Node, so that a hit repeats it.
-    if (res.sendDate && !res.hasHeader('Date')) res.setHeader('Date', formatHttpDate(now));
-    this.#terms = terms;
-    this.#sentAt = now;
-    this.#ageFrom = ageOrigin(fieldsOf(res), verdict.patchSeconds !== undefined, now, terms);
-    this.#vary = this.#varyOf(res.getHeader('vary') as HeaderValue);
-    this.#outcome = { ...this.#outcome, stored: true, ttl: terms.seconds, detail: undefined };
-    return { limit: this.settings.maxBytes };
-  }
-
-  #facts() {
-    const { authorization } = this.#headers;
-    return {
-      hasCredentials: authorization !== undefined && authorization !== '',
-      pageSeconds: this.#pageSeconds,
-      requestedAt: this.#requestedAt,
-    };
-  }
-
-  #keepToCredentials(): void {
-    if (!this.#facts().hasCredentials || !this.settings.patchHeaders) return;
-    const directives = parseCacheControl(this.#res.getHeader('cache-control') as HeaderValue);
-    if (!hasDirective(directives, 'public')) patchVaryHeaders(this.#res, ['Authorization']);
-  }
-
-  #onRefused(refusal: NotStored, status: number): HeadDecision {
-    this.#outcome = { ...this.#outcome, detail: refusal };
-    // An error says nothing of the page itself, and this client's wishes nothing of the next one's.
-    if (!ERRORS.has(status) && status !== 304 && !this.#mustNotStore) {
-      this.#flights()?.markUncacheable(this.#storageKey, Date.now());
-    }
-    this.#land({ kind: 'uncacheable' });
-    return {};
-  }
-
-  /** A HEAD tells whether the stored GET still holds. @see RFC 9111 §4.3.5 */
-  #onHeadOfStored(refusal: NotStored | undefined, now: number): void {
-    const { key, response } = this.#staleGet!;
-    const res = this.#res;
-    if (res.statusCode !== 200) return;
-    if (!isSameRepresentation(response, res)) {
-      void removePage(this.settings, key);
-      return;
-    }
-    if (refusal === 'identity' || this.#mustNotStore) return;
-    const fields = updatedFields(response, res, now);
-    const field = (name: string) => fieldOf(fields, name);
-    const { terms, patchSeconds } = judgeResponse(
-      response.status,
-      field,
-      this.settings,
-      this.#facts(),
-    );
-    if (terms === undefined || isInvalidatedSince(key.url, this.#begunAt)) return;
-    const updated = new StoredResponse({
-      ...response,
-      ...terms,
-      fields: without(fields, terms.withheld),
-      storedAt: now,
-      staleAt: now + terms.seconds * 1000,
-      ageFrom: ageOrigin(field, patchSeconds !== undefined, now, terms),
-    });
-    void storeResponse(this.settings, key, this.#varyOf(field('vary')), this.#headers, updated);
-  }
-
-  #varyOf(value: HeaderValue): readonly string[] {
-    const names = varyingNames(value, this.settings);
-    return this.#isTargetKeyed ? [REWRITTEN_TARGET, ...names] : names;
-  }
-
-  /** Answers the client's own preconditions, which the handlers were not shown. */
-  #onFinalHead(): boolean {
-    const res = this.#res;
-    const status = tellOutcome(this.#req, this.settings, this.#outcome);
-    let isBodiless = false;
-    const preconditions = this.#hasStripped ? cachePreconditions(this.#headers) : undefined;
-    if (preconditions !== undefined && res.statusCode >= 200 && res.statusCode < 300) {
-      isBodiless = applyPreconditions(res, this.#method, preconditions, validatorsOf(res));
-    }
-    addCacheStatus(res, status);
-    return isBodiless;
-  }
-
-  #store(recording: Recording): void {
-    const terms = this.#terms!;
-    if (this.#hasReadMore()) {
-      this.#onAbandoned('unfit');
-      return;
-    }
-    const { seconds, withheld } = terms;
-    const response = new StoredResponse({
-      ...terms,
-      ...recording,
-      fields: without(recording.fields, withheld),
-      storedAt: this.#sentAt,
-      staleAt: this.#sentAt + seconds * 1000,
-      ageFrom: this.#ageFrom,
-    });
-    this.#keep(this.#key!, this.#vary, response);
-  }
-
-  #onAbandoned(reason: 'gone' | 'unfit'): void {
-    if (reason === 'gone') {
-      this.#land({ kind: 'failed' });
-      return;
-    }
-    this.#flights()?.markUncacheable(this.#storageKey, Date.now());
-    this.#land({ kind: 'uncacheable' });
-  }
-
-  /** Whether the handlers read something after the head, too late to be told of in `Vary`. */
-  #hasReadMore(): boolean {
-    const reads = this.#tracker?.reads;
-    if (reads === undefined) return false;
-    const told = new Set(parseVary(this.#res.getHeader('vary') as HeaderValue).map(lowerCase));
-    return reads.identity !== undefined || [...reads.headers].some((name) => !told.has(name));
-  }
-
-  #keep(key: PageKey, vary: readonly string[], response: StoredResponse): void {
-    if (isInvalidatedSince(key.url, this.#begunAt)) {
-      this.#land({ kind: 'uncacheable' });
-      return;
-    }
-    const flights = this.#flights();
-    const now = Date.now();
-    // To be validated each time, it spares nobody who waits for it a run of their own.
-    const isShared = response.isFresh(now);
-    if (isShared) flights?.markStored(this.#storageKey);
-    else flights?.markUncacheable(this.#storageKey, now);
-    // Never rejects: a cache that fails is reported, and the visitor has the page already.
-    const written = storeResponse(this.settings, key, vary, this.#headers, response);
-    this.#land(
-      !isShared
-        ? { kind: 'uncacheable' }
-        : {
-            kind: 'stored',
-            variant: variantOf(vary, this.#headers, this.settings),
-            vary,
-            response,
-            begunAt: this.#begunAt,
-            written,
-          },
-    );
-  }
-
-  #land(landing: Landing): void {
-    this.#flight?.land(landing);
-    const run = detachedRunOf(this.#req);
-    if (run?.key === this.#storageKey) run.land(landing);
-  }
-}
-
-const lowerCase = (name: string) => name.toLowerCase();
-
-/** `accept-language` as `Accept-Language`. */
-function spelt(name: string): string {
-  return name.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase());
 }
 
 /** What `promise` comes to, or `undefined` if that takes longer than this. */
@@ -724,15 +405,4 @@ async function settledWithin<T>(promise: Promise<T>, ms: number): Promise<T | un
   } finally {
     clearTimeout(timer);
   }
-}
-
-function without(
-  fields: Recording['fields'],
-  names: ReadonlySet<string>,
-): (string | readonly string[])[] {
-  const kept: (string | readonly string[])[] = [];
-  for (let i = 0; i < fields.length; i += 2) {
-    if (!names.has((fields[i] as string).toLowerCase())) kept.push(fields[i]!, fields[i + 1]!);
-  }
-  return kept;
 }
