@@ -42,11 +42,14 @@ describe.each(Object.entries(ATTACKS))('%s', (_what, headers) => {
     const route = express();
     route.use(firewall(headers) as never);
     route.get('/page', cachePage(60)(makeOrigin(respond).handle) as never);
-    for (const app of [site.app, route]) {
-      await visit(app, '/page').set(headers).expect(status);
-      await visit(app, '/page').expect(200, 'status 200');
-      await visit(app, '/page').set(headers).expect(200, 'status 200');
-      await visit(app, '/page').expect(200, 'status 200');
+    for (const [app, path] of [
+      [site.app, '/site'],
+      [route, '/page'],
+    ] as const) {
+      await visit(app, path).set(headers).expect(status);
+      await visit(app, path).expect(200, 'status 200');
+      await visit(app, path).set(headers).expect(200, 'status 200');
+      await visit(app, path).expect(200, 'status 200');
     }
   });
 });
