@@ -1,0 +1,83 @@
+import { directiveSeconds, parseCacheControl } from '../../src/http/cache-control';
+import { parseEtags } from '../../src/http/entity-tags';
+import { firstSeconds, initialAge } from '../../src/http/freshness';
+import { parseHttpDate } from '../../src/http/http-date';
+import { normalizeHeader } from '../../src/http/normalize';
+import { parseRanges } from '../../src/http/ranges';
+import { requestDirectives } from '../../src/http/request-directives';
+import { responsePolicy } from '../../src/http/response-policy';
+import { withheldFields } from '../../src/http/storability';
+import { parseTargetedCacheControl } from '../../src/http/targeted-cache-control';
+import { parseVary } from '../../src/http/vary';
+import { freshCaches } from '../support/fresh-caches';
+import { pageApp } from '../support/page-app';
+import { visit } from '../support/visit';
+
+freshCaches();
+
+const SIZE = 64 * 1024;
+
+/** Inputs on which careless parsers take quadratic time, or worse. */
+const INPUTS: Record<string, string> = {
+  spaces: ' '.repeat(SIZE),
+  tabs: '\t'.repeat(SIZE),
+  commas: ','.repeat(SIZE),
+  'commas and spaces': ', '.repeat(SIZE / 2),
+  'equals signs': '='.repeat(SIZE),
+  quotes: '"'.repeat(SIZE),
+  'unbalanced quotes': `a="${'b,"'.repeat(SIZE / 3)}`,
+  backslashes: `a="${'\\'.repeat(SIZE)}`,
+  'many directives': Array.from({ length: 10_000 }, (_, i) => `d${i}=${i}`).join(),
+  'one directive many times': 'max-age=1,'.repeat(SIZE / 10),
+  digits: `max-age=${'9'.repeat(SIZE)}`,
+  'a name with spaces in it': `max${' '.repeat(SIZE)}age=1`,
+  'a date with spaces in it': `Mon, 01 Jan ${' '.repeat(SIZE)} 2024 00:00:00 GMT`,
+  ranges: `bytes=${'0-0,'.repeat(SIZE / 4)}`,
+  'a list of tags': '"a", '.repeat(SIZE / 5),
+  'names of fields': `private="${'x, '.repeat(SIZE / 3)}"`,
+  parentheses: '('.repeat(SIZE),
+  'parameters of members': `a${';b'.repeat(SIZE / 2)}`,
+};
+
+const PARSERS: Record<string, (text: string) => unknown> = {
+  parseCacheControl,
+  parseVary,
+  parseEtags,
+  parseHttpDate,
+  parseTargetedCacheControl,
+  requestDirectives: (text) => requestDirectives(text, text),
+  parseRanges: (text) => parseRanges(text, 1000),
+  normalizeHeader: (text) => normalizeHeader('accept-language', text, true),
+  withheldFields: (text) => withheldFields(responsePolicy(() => text)),
+  initialAge: (text) => initialAge(() => text, 0, 0),
+};
+
+// Quadratic time would be four thousand million steps each, far beyond the time a test is given.
+describe.each(Object.entries(PARSERS))('%s', (_name, parse) => {
+  test.each(Object.entries(INPUTS))('reads 64 KB of %s without an exception', (_what, text) => {
+    expect(() => parse(text)).not.toThrow();
+  });
+});
+
+test.each([
+  ['99999999999999999999', 2 ** 31 - 1],
+  ['9'.repeat(1000), 2 ** 31 - 1],
+  ['2147483648', 2 ** 31 - 1],
+  ['-1', undefined],
+  ['1e9', undefined],
+  ['0x10', undefined],
+  ['٣', undefined],
+])('max-age=%s saturates, or is none (RFC 9111 §1.2.2)', (value, seconds) => {
+  const directives = parseCacheControl(`max-age=${value}`);
+  expect(directiveSeconds(directives, 'max-age')).toBe(seconds);
+  expect(firstSeconds(directives, 'max-age')).toBe(seconds);
+});
+
+test('a page with a huge lifetime, and with hostile headers of 60 KB, is served', async () => {
+  const { app, origin } = pageApp((res, call) => {
+    res.setHeader('Cache-Control', `max-age=${'9'.repeat(500)}, ${'x,'.repeat(2000)}`);
+    res.end(`page ${call}`);
+  });
+  for (const _visit of [1, 2]) await visit(app, '/page').expect(200, 'page 1');
+  expect(origin.calls).toBe(1);
+});
