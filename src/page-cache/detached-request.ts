@@ -59,6 +59,8 @@ export function runDetached(
   req.push(null);
   runs.set(req, run);
   const res = detachedResponse(req, socket);
+  // Ours should not be the one too many, of which Node would warn.
+  res.setMaxListeners(res.getMaxListeners() + 1);
   res.once('close', () => run.land({ kind: 'failed' }));
   serverOf(original)?.emit('request', req, res);
 }
