@@ -1,0 +1,150 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import {
+  fetchFromCache,
+  type PageCacheOptions,
+  type PageOutcomeMessage,
+  updateCache,
+} from 'cachewright';
+import express from 'express';
+import { stopClock } from '../support/clock';
+import { freshCaches } from '../support/fresh-caches';
+import type { Respond } from '../support/origin';
+import { pageApp } from '../support/page-app';
+import { visit } from '../support/visit';
+
+freshCaches();
+const clock = stopClock();
+
+const STATUS = 'cache-status';
+const withStatus = (respond?: Respond, options: PageCacheOptions = {}) =>
+  pageApp(respond, { options: { cacheStatus: true, ...options } }).app;
+const sending =
+  (fields: Record<string, string>, status = 200): Respond =>
+  (res) => {
+    res.statusCode = status;
+    for (const [name, value] of Object.entries(fields)) res.setHeader(name, value);
+    res.end('page');
+  };
+
+test('tells of the miss and of the hits (RFC 9211 §2)', async () => {
+  const app = withStatus(undefined, { seconds: 100 });
+  const miss = await visit(app, '/page');
+  expect(miss.headers[STATUS]).toBe('cachewright; fwd=uri-miss; stored; ttl=100');
+  clock.advance(10);
+  const hit = await visit(app, '/page');
+  expect(hit.headers[STATUS]).toBe('cachewright; hit; ttl=90');
+});
+
+test('is not there unless asked for', async () => {
+  const { app } = pageApp();
+  for (const _visit of [1, 2]) {
+    expect((await visit(app, '/page')).headers).not.toHaveProperty(STATUS);
+  }
+});
+
+test('has the name that it is given', async () => {
+  const app = withStatus(undefined, { cacheStatus: 'shop.example' });
+  expect((await visit(app, '/page')).headers[STATUS]).toMatch(/^shop\.example; fwd=uri-miss/);
+  expect(() => updateCache({ cacheStatus: 'no name' })).toThrow(/cacheStatus/);
+});
+
+test('tells a missing variant from a missing page', async () => {
+  const app = withStatus((res) => {
+    res.setHeader('Vary', 'X-Lang');
+    res.end('page');
+  });
+  await visit(app, '/page').set('X-Lang', 'de');
+  const { headers } = await visit(app, '/page').set('X-Lang', 'en');
+  expect(headers[STATUS]).toMatch(/fwd=vary-miss; stored/);
+});
+
+test.each<[string, Respond, PageCacheOptions]>([
+  ['private', sending({ 'Cache-Control': 'private' }), {}],
+  ['no-store', sending({ 'Cache-Control': 'no-store' }), {}],
+  ['no-cache', sending({ 'Cache-Control': 'no-cache' }), {}],
+  ['vary-star', sending({ Vary: '*' }), {}],
+  ['set-cookie', sending({ 'Set-Cookie': 'a=1' }), {}],
+  ['status', sending({}, 404), {}],
+  ['status', sending({ 'Cache-Control': 'max-age=60' }, 500), {}],
+  ['partial', sending({ 'Content-Range': 'bytes 0-3/9' }, 206), {}],
+  ['expired', sending({ 'Cache-Control': 'max-age=0' }), {}],
+  ['no-lifetime', sending({}), { seconds: null }],
+  ['too-large', sending({ 'Content-Length': '4' }), { maxBytes: 3 }],
+  ['event-stream', sending({ 'Content-Type': 'text/event-stream' }), {}],
+  ['must-understand', sending({ 'Cache-Control': 'must-understand, max-age=60' }, 299), {}],
+])('says %s of what is not stored', async (detail, respond, options) => {
+  const app = withStatus(respond, options);
+  const { headers } = await visit(app, '/page');
+  expect(headers[STATUS]).toBe(`cachewright; fwd=uri-miss; detail=${detail}`);
+});
+
+test('says authorization where RFC 9111 §3.5 forbids', async () => {
+  const app = withStatus(sending({ 'Cache-Control': 'max-age=60' }), { patchHeaders: false });
+  const { headers } = await visit(app, '/page').set('Authorization', 'Bearer a');
+  expect(headers[STATUS]).toBe('cachewright; fwd=uri-miss; detail=authorization');
+});
+
+test('says identity of what tells visitors apart by no header', async () => {
+  const app = express();
+  app.use(updateCache({ cacheStatus: true }), fetchFromCache());
+  app.get('/page', (req, res) => void res.send(`for ${req.ip}`));
+  const { headers } = await visit(app, '/page');
+  expect(headers[STATUS]).toBe('cachewright; fwd=uri-miss; detail=identity');
+});
+
+test('says bypass of what is none of the cache’s business', async () => {
+  const app = withStatus();
+  const { headers } = await visit(app, '/page').set({ 'Content-Length': '1' }).send('x');
+  expect(headers[STATUS]).toBe('cachewright; fwd=bypass');
+});
+
+test('tells of validation, and of the error that something stale stands in for', async () => {
+  let status = 200;
+  const app = withStatus(
+    (res, _call, req) => {
+      if (status !== 200) res.statusCode = status;
+      else if (req.headers['if-none-match'] === '"v1"') res.statusCode = 304;
+      res.setHeader('ETag', '"v1"');
+      res.end(res.statusCode === 200 ? 'page' : undefined);
+    },
+    { seconds: 10, staleIfError: 100 },
+  );
+  await visit(app, '/page');
+  clock.advance(15);
+  const validated = await visit(app, '/page').expect(200, 'page');
+  expect(validated.headers[STATUS]).toBe('cachewright; fwd=stale; fwd-status=304; stored; ttl=10');
+  clock.advance(15);
+  status = 503;
+  const saved = await visit(app, '/page').expect(200, 'page');
+  expect(saved.headers[STATUS]).toBe(
+    'cachewright; fwd=stale; fwd-status=503; ttl=-5; detail=error',
+  );
+  const spared = await visit(app, '/page').expect(200, 'page');
+  expect(spared.headers[STATUS]).toBe('cachewright; hit; ttl=-5; detail=error');
+});
+
+test('what it says of one is not stored for the next', async () => {
+  const app = withStatus();
+  await visit(app, '/page');
+  const { headers } = await visit(app, '/page');
+  expect(headers[STATUS]).not.toContain('stored');
+  expect(headers[STATUS]).not.toContain(',');
+});
+
+test('the channel cachewright:page tells the same, once a request', async () => {
+  const told: string[] = [];
+  const listen = (message: unknown): void => {
+    const { request, outcome } = message as PageOutcomeMessage;
+    told.push(`${request.url} ${outcome.hit ? 'hit' : outcome.fwd} ${outcome.detail ?? ''}`.trim());
+  };
+  subscribe('cachewright:page', listen);
+  try {
+    const { app } = pageApp(sending({}));
+    const secret = pageApp(sending({ 'Cache-Control': 'private' })).app;
+    for (const _visit of [1, 2]) await visit(app, '/page');
+    await visit(secret, '/secret');
+    expect(told).toEqual(['/page uri-miss', '/page hit', '/secret uri-miss private']);
+  } finally {
+    unsubscribe('cachewright:page', listen);
+  }
+});

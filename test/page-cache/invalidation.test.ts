@@ -1,0 +1,181 @@
+import {
+  cachePage,
+  fetchFromCache,
+  invalidate,
+  type PageCacheOptions,
+  updateCache,
+} from 'cachewright';
+import express from 'express';
+import request from 'supertest';
+import { freshCaches } from '../support/fresh-caches';
+import { visit } from '../support/visit';
+
+freshCaches();
+
+/** A site that tells how often each page was made; writing answers as `X-Answer` tells it to. */
+function site(options: PageCacheOptions = {}) {
+  const made = new Map<string, number>();
+  const app = express();
+  app.use(updateCache(options), fetchFromCache());
+  app.all(/.*/, (req, res) => {
+    if (req.method === 'GET') {
+      const count = (made.get(req.path) ?? 0) + 1;
+      made.set(req.path, count);
+      res.vary('X-Lang').send(`${req.path} ${count} ${req.get('X-Lang') ?? ''}`.trim());
+      return;
+    }
+    const { status = 200, ...fields } = JSON.parse(req.get('X-Answer') ?? '{}');
+    res.set(fields).status(status).end();
+  });
+  const write = (path: string, answer: object = {}, method = 'post') =>
+    (request(app) as unknown as Record<string, (path: string) => request.Test>)[method]!(path)
+      .set({ Host: 'www.example.com', 'X-Answer': JSON.stringify(answer) })
+      .redirects(0);
+  return { app, write };
+}
+
+describe('a write that succeeds (RFC 9111 §4.4)', () => {
+  test.each(['post', 'put', 'patch', 'delete', 'm-search', 'purge', 'lock'])(
+    'by %s removes the page of its URL',
+    async (method) => {
+      const { app, write } = site();
+      for (const _visit of [1, 2]) await visit(app, '/a').expect('/a 1');
+      await write('/a', {}, method);
+      for (const _visit of [1, 2]) await visit(app, '/a').expect('/a 2');
+    },
+  );
+
+  test.each([200, 201, 204, 303])('with status %i removes it', async (status) => {
+    const { app, write } = site();
+    await visit(app, '/a').expect('/a 1');
+    await write('/a', { status });
+    await visit(app, '/a').expect('/a 2');
+  });
+
+  test.each([400, 403, 404, 409, 500, 503])('with status %i does not', async (status) => {
+    const { app, write } = site();
+    await visit(app, '/a').expect('/a 1');
+    await write('/a', { status, Location: '/a' });
+    await visit(app, '/a').expect('/a 1');
+  });
+
+  test.each(['options', 'propfind', 'search'])('is none by %s', async (method) => {
+    const { app, write } = site();
+    await visit(app, '/a').expect('/a 1');
+    await write('/a', {}, method);
+    await visit(app, '/a').expect('/a 1');
+  });
+
+  test.each(['Location', 'Content-Location'])('removes the page that %s names', async (field) => {
+    const { app, write } = site();
+    for (const named of ['/b', 'http://www.example.com/b', '//www.example.com/b', 'b']) {
+      const { text } = await visit(app, '/b');
+      await write('/a', { status: 201, [field]: named });
+      const again = await visit(app, '/b');
+      expect([named, again.text]).not.toEqual([named, text]);
+    }
+  });
+
+  test.each(['Location', 'Content-Location'])('leaves those of other sites, %s', async (field) => {
+    const { app, write } = site();
+    const elsewhere = () => request(app).get('/b').set('Host', 'other.example');
+    await elsewhere().expect('/b 1');
+    await write('/a', { status: 201, [field]: 'http://other.example/b' });
+    await elsewhere().expect('/b 1');
+  });
+
+  test('removes all variants, and none of them comes back', async () => {
+    const { app, write } = site();
+    const lang = (name: string) => visit(app, '/a').set('X-Lang', name);
+    await lang('de').expect('/a 1 de');
+    await lang('en').expect('/a 2 en');
+    await visit(app, '/a').expect('/a 3');
+    await write('/a');
+    await lang('en').expect('/a 4 en');
+    // The list of headers is there again, and with it the way to variants of old.
+    await lang('de').expect('/a 5 de');
+    await visit(app, '/a').expect('/a 6');
+    await lang('de').expect('/a 5 de');
+  });
+
+  test('removes the pages of all languages and segments', async () => {
+    const { app, write } = site({
+      language: (req) => String(req.headers['x-ui'] ?? 'en'),
+      key: { segment: (req) => String(req.headers['x-plan'] ?? 'free') },
+    });
+    const as = (ui: string, plan: string) => visit(app, '/a').set({ 'X-UI': ui, 'X-Plan': plan });
+    await as('de', 'free').expect('/a 1');
+    await as('en', 'paid').expect('/a 2');
+    await write('/a');
+    await as('de', 'free').expect('/a 3');
+    await as('en', 'paid').expect('/a 4');
+  });
+
+  test('removes the page whatever ignored parameters it was written with', async () => {
+    const { app, write } = site({ key: { query: { ignore: ['utm_*'] } } });
+    await visit(app, '/a?utm_source=x').expect('/a 1');
+    await write('/a?utm_source=y');
+    await visit(app, '/a').expect('/a 2');
+  });
+
+  test('removes what HEAD alone had stored', async () => {
+    const { app, write } = site();
+    const head = async () => (await visit(app, '/a', 'head')).headers.age;
+    await head();
+    expect(await head()).toBe('0');
+    await write('/a');
+    expect(await head()).toBeUndefined();
+  });
+});
+
+describe('invalidate(url)', () => {
+  test('removes the pages of every page cache of the process', async () => {
+    const { app } = site({ keyPrefix: 'site' });
+    let made = 0;
+    const route = express();
+    route.get('/a', cachePage(60, { keyPrefix: 'route' }), (_q, res) => void res.send(`${++made}`));
+    await visit(app, '/a').expect('/a 1');
+    await visit(route, '/a').expect('1');
+    await invalidate('http://www.example.com/a#top');
+    await visit(app, '/a').expect('/a 2');
+    await visit(route, '/a').expect('2');
+    await invalidate('http://www.example.com/other');
+    await visit(app, '/a').expect('/a 2');
+  });
+
+  test.each(['/a', 'www.example.com/a', '', 'http://'])('refuses %j', async (url) => {
+    await expect(invalidate(url)).rejects.toThrow(/absolute URL/);
+  });
+
+  test('a page that was being made at the time is not stored', async () => {
+    let version = 1;
+    let calls = 0;
+    const app = express();
+    app.use(updateCache(), fetchFromCache());
+    let arrived: () => void = () => {};
+    let release: () => void = () => {};
+    const isThere = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    app.get('/a', async (_req, res) => {
+      calls += 1;
+      const read = version;
+      if (calls === 1) {
+        arrived();
+        await new Promise<void>((resolve) => {
+          release = resolve;
+        });
+      }
+      res.send(`v${read}`);
+    });
+    const first = visit(app, '/a').then(({ text }) => text);
+    await isThere;
+    version = 2;
+    await invalidate('http://www.example.com/a');
+    release();
+    expect(await first).toBe('v1');
+    await visit(app, '/a').expect('v2');
+    await visit(app, '/a').expect('v2');
+    expect(calls).toBe(2);
+  });
+});

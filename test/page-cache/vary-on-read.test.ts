@@ -1,0 +1,167 @@
+import { fetchFromCache, type PageCacheOptions, updateCache } from 'cachewright';
+import express from 'express';
+import { freshCaches } from '../support/fresh-caches';
+import { visit } from '../support/visit';
+
+freshCaches();
+
+type Look = (req: express.Request, res: express.Response) => unknown;
+
+/** An app whose one handler looks at something and tells it. */
+function site(look: Look, options: PageCacheOptions = {}, between: express.RequestHandler[] = []) {
+  let calls = 0;
+  const app = express();
+  app.use(updateCache(options), ...between, fetchFromCache());
+  app.get('/page', (req, res) => {
+    calls += 1;
+    const seen = look(req, res);
+    if (!res.writableEnded) res.end(String(seen));
+  });
+  return { app, calls: () => calls };
+}
+
+const varyOf = async (app: express.Express) => (await visit(app, '/page')).headers.vary;
+const give =
+  (extra: object): express.RequestHandler =>
+  (req, _res, next) => {
+    Object.assign(req, extra);
+    next();
+  };
+
+test.each<[string, Look, string]>([
+  ['headers.cookie', (req) => req.headers.cookie, 'Cookie'],
+  ['get()', (req) => req.get('Authorization'), 'Authorization'],
+  ['headers.accept', (req) => req.headers.accept, 'Accept'],
+  ['acceptsLanguages()', (req) => req.acceptsLanguages('de'), 'Accept-Language'],
+  ['acceptsEncodings()', (req) => req.acceptsEncodings('br'), 'Accept-Encoding'],
+  ['headers.origin', (req) => req.headers.origin, 'Origin'],
+  ['a client hint', (req) => req.headers['sec-ch-ua-mobile'], 'Sec-Ch-Ua-Mobile'],
+  ['Save-Data', (req) => req.headers['save-data'], 'Save-Data'],
+  ['a forwarded header', (req) => req.headers['x-forwarded-for'], 'X-Forwarded-For'],
+  ['another x- header', (req) => req.headers['x-tenant'], 'X-Tenant'],
+  ['xhr', (req) => req.xhr, 'X-Requested-With'],
+  ['a header that may be there', (req) => 'cookie' in req.headers, 'Cookie'],
+])('%s is added to Vary, sent or not', async (_what, look, vary) => {
+  const { app } = site(look);
+  expect(await varyOf(app)).toBe(vary);
+});
+
+test('names are added to those that the handler gives, each once', async () => {
+  const { app } = site((req, res) => {
+    res.vary('accept-language');
+    return [req.headers['accept-language'], req.headers.cookie];
+  });
+  expect(await varyOf(app)).toBe('accept-language, Cookie');
+});
+
+test.each<[string, Look]>([
+  ['nothing', () => 'x'],
+  ['protocol', (req) => req.protocol],
+  ['hostname', (req) => req.hostname],
+  ['secure', (req) => req.secure],
+  ['fresh, as res.send() does', (req) => req.fresh],
+  ['url and query', (req) => req.url + JSON.stringify(req.query)],
+  ['host', (req) => req.headers.host],
+  ['cache-control', (req) => req.headers['cache-control']],
+])('%s adds nothing', async (_what, look) => {
+  const { app, calls } = site(look);
+  expect(await varyOf(app)).toBeUndefined();
+  await visit(app, '/page').set('Cookie', 'a=1');
+  expect(calls()).toBe(1);
+});
+
+test.each(['cookies', 'signedCookies', 'session'])('req.%s counts as Cookie', async (name) => {
+  const look: Look = (req) => JSON.stringify((req as unknown as Record<string, unknown>)[name]);
+  const { app } = site(look, {}, [give({ [name]: { a: 1 } })]);
+  expect(await varyOf(app)).toBe('Cookie');
+});
+
+test.each<[string, Look, object]>([
+  ['ip', (req) => req.ip, {}],
+  ['ips', (req) => req.ips, {}],
+  ['user', (req) => (req as unknown as { user: object }).user, { user: {} }],
+  ['rawHeaders', (req) => req.rawHeaders.length, {}],
+])('a page for which req.%s was read is not stored', async (_name, look, extra) => {
+  const { app, calls } = site(look, {}, [give(extra)]);
+  for (const _visit of [1, 2]) await visit(app, '/page');
+  expect(calls()).toBe(2);
+});
+
+test('what is read after the head keeps the page from being stored', async () => {
+  const { app, calls } = site((req, res) => {
+    res.write('page ');
+    res.end(req.headers.cookie ?? 'none');
+  });
+  for (const _visit of [1, 2]) await visit(app, '/page').expect('page none');
+  expect(calls()).toBe(2);
+});
+
+test('what is read between await and answer counts', async () => {
+  let calls = 0;
+  const app = express();
+  app.use(updateCache(), fetchFromCache());
+  app.get('/page', async (req, res) => {
+    calls += 1;
+    await new Promise((resolve) => setImmediate(resolve));
+    res.send(`Hello ${req.headers.cookie ?? 'stranger'}`);
+  });
+  await visit(app, '/page').set('Cookie', 'Ada').expect('Hello Ada');
+  await visit(app, '/page').expect('Hello stranger');
+  expect(calls).toBe(2);
+});
+
+test('what middleware further out reads while the response is sent does not count', async () => {
+  const session: express.RequestHandler = (req, res, next) => {
+    Object.assign(req, { session: { views: 0 } });
+    const { end } = res;
+    res.end = function endOfSession(this: express.Response, ...args: unknown[]) {
+      // As session stores do, to see whether it has changed.
+      JSON.stringify((req as unknown as { session: object }).session);
+      return (end as (...args: unknown[]) => express.Response).apply(this, args);
+    } as typeof res.end;
+    next();
+  };
+  const { app, calls } = site(() => 'page', {}, [session]);
+  expect(await varyOf(app)).toBeUndefined();
+  await visit(app, '/page').set('Cookie', 'sid=1').expect('page');
+  expect(calls()).toBe(1);
+});
+
+test('names of a list are left out, and false switches it off', async () => {
+  const look: Look = (req) => [req.headers['x-request-id'], req.headers['x-tenant']];
+  expect(await varyOf(site(look, { varyOnRead: ['X-Request-Id'] }).app)).toBe('X-Tenant');
+  const off = express();
+  off.use(updateCache({ varyOnRead: false, keyPrefix: 'off' }), fetchFromCache());
+  off.get('/page', (req, res) => void res.end(String(look(req, res))));
+  expect(await varyOf(off)).toBeUndefined();
+});
+
+test('handlers see headers as they are, and may change them', async () => {
+  const { app } = site((req) => {
+    const { headers } = req;
+    headers['x-added'] = 'yes';
+    delete headers.accept;
+    const spread = { ...headers };
+    return JSON.stringify([spread['x-added'], 'accept' in spread, Object.keys(headers).length > 1]);
+  });
+  await visit(app, '/page').set('Accept', 'text/html').expect('["yes",false,true]');
+});
+
+test('on a hit nothing is watched', async () => {
+  const seen: PropertyDescriptor[] = [];
+  const app = express();
+  const look: express.RequestHandler = (req, _res, next) => {
+    req.on('close', () => {
+      const own = Object.getOwnPropertyDescriptor(req, 'headers');
+      if (own !== undefined) seen.push(own);
+    });
+    next();
+  };
+  app.use(look, updateCache(), fetchFromCache());
+  app.get('/page', (_req, res) => void res.end('page'));
+  await visit(app, '/page');
+  const watched = seen.length;
+  await visit(app, '/page').expect('page');
+  expect(watched).toBe(1);
+  expect(seen.length).toBe(1);
+});
