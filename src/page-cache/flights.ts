@@ -62,6 +62,8 @@ export class PageFlights {
   static readonly #byCache = new WeakMap<BaseCache, PageFlights>();
 
   readonly #flights = new Map<string, Flight>();
+  readonly #storedAt = new LRUCache<string, number>({ max: REMEMBERED_PAGES });
+  #clock = 0;
   readonly #uncacheableUntil = new LRUCache<string, number>({ max: REMEMBERED_PAGES });
   readonly #failures = new LRUCache<string, Failures>({ max: REMEMBERED_PAGES });
 
@@ -87,10 +89,24 @@ export class PageFlights {
     const flight = new Flight();
     this.#flights.set(key, flight);
     void flight.landing.then(async (landing) => {
-      if (landing.kind === 'stored') await landing.written;
+      if (landing.kind === 'stored') {
+        await landing.written;
+        this.#clock += 1;
+        this.#storedAt.set(key, this.#clock);
+      }
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
     });
     return flight;
+  }
+
+  /** The present instant in the order in which pages are stored. */
+  get clock(): number {
+    return this.#clock;
+  }
+
+  /** Whether the page was stored since `instant`, so that a look-up begun then may have missed it. */
+  isStoredSince(key: string, instant: number): boolean {
+    return (this.#storedAt.get(key) ?? 0) > instant;
   }
 
   /** Whether the page is known not to be storable, so that waiting would be for nothing. */

@@ -53,6 +53,8 @@ export class PageTransaction {
   /** Request headers as they are looked up. */
   #headers: IncomingHttpHeaders = {};
   #key: PageKey | undefined;
+  /** When the look-up began, in the order in which pages are stored. */
+  #searchedAt = 0;
   /** The stored GET to a HEAD, which its answer confirms or refutes. */
   #staleGet: StaleGet | undefined;
   /** The run of the handlers after a miss. */
@@ -145,6 +147,7 @@ export class PageTransaction {
   }
 
   #search(next: Next, deadline: number): void | Promise<void> {
+    this.#searchedAt = this.#flights()?.clock ?? 0;
     return after(findResponse(this.settings, this.#key!, this.#headers), (lookup) =>
       this.#decide(lookup, next, deadline),
     );
@@ -239,6 +242,10 @@ export class PageTransaction {
     const flight = flights.get(storageKey);
     if (flight !== undefined && this.#isLedFurtherOut(flight)) {
       return this.#run(lookup, next, undefined);
+    }
+    // The look-up took so long that it missed what was made meanwhile.
+    if (flight === undefined && flights.isStoredSince(storageKey, this.#searchedAt)) {
+      return this.#search(next, deadline);
     }
     if (flight === undefined || flight.isOlderThan(this.settings.waitMs)) {
       return this.#run(lookup, next, flights.begin(storageKey));
