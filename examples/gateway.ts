@@ -29,18 +29,18 @@ export function makeGateway(origin: string): express.Express {
       varyOnRead: false, // the origin says what it varies on
     }),
   );
-  app.use(fetchFromCache());
-  app.use(forward);
+  app.use(fetchFromCache(), forward);
   return app;
 
   function forward(req: Request, res: Response): void {
-    const headers: http.OutgoingHttpHeaders = { ...req.headers, host: new URL(origin).host };
-    for (const name of endToEnd(Object.keys(headers), headers.connection).dropped) {
-      if (name !== 'host') delete headers[name];
-    }
+    const isKept = endToEnd(req.headers.connection);
+    const headers = Object.fromEntries(
+      Object.entries(req.headers).filter(([name]) => isKept(name)),
+    );
     // Framing is each connection's own; Node frames anew what has no length.
     if (req.headers['transfer-encoding']) headers['transfer-encoding'] = 'chunked';
-    const upstream = http.request(origin + req.originalUrl, { agent, method: req.method, headers });
+    const options = { agent, method: req.method, headers };
+    const upstream = http.request(origin + req.originalUrl, options);
     let answer: http.IncomingMessage | undefined;
     upstream.on('information', ({ statusCode, headers: { link } }) => {
       if (statusCode === 103 && link !== undefined) res.writeEarlyHints({ link });
@@ -48,16 +48,11 @@ export function makeGateway(origin: string): express.Express {
     });
     upstream.on('response', (response) => {
       answer = response;
-      const raw = response.rawHeaders;
-      const names = raw.filter((_, i) => i % 2 === 0);
-      const { dropped } = endToEnd(names, response.headers.connection);
-      const isKept = (i: number) => !dropped.has(raw[i - (i % 2)]!.toLowerCase());
+      const { statusCode, statusMessage, rawHeaders: raw } = response;
+      const isSent = endToEnd(response.headers.connection);
       res.sendDate = false;
-      res.writeHead(
-        response.statusCode!,
-        response.statusMessage,
-        raw.filter((_, i) => isKept(i)),
-      );
+      const fields = raw.filter((_, i) => isSent(raw[i - (i % 2)]!.toLowerCase()));
+      res.writeHead(statusCode!, statusMessage, fields);
       response.pipe(res);
       response.on('error', () => res.destroy());
     });
@@ -72,14 +67,10 @@ export function makeGateway(origin: string): express.Express {
   }
 }
 
-/** The fields that end here: those of the connection, and those that it names. */
-function endToEnd(names: string[], connection: unknown): { dropped: Set<string> } {
-  const named = String(connection ?? '')
-    .toLowerCase()
-    .split(',')
-    .map((name) => name.trim());
-  const isDropped = (name: string) => HOP_BY_HOP.has(name) || named.includes(name);
-  return { dropped: new Set(names.map((name) => name.toLowerCase()).filter(isDropped)) };
+/** Tells fields that go on from those of the connection, and those that it names. */
+function endToEnd(connection = ''): (name: string) => boolean {
+  const named = connection.toLowerCase().split(/[\s,]+/);
+  return (name) => !HOP_BY_HOP.has(name) && !named.includes(name);
 }
 
 if (require.main === module) {

@@ -23,7 +23,7 @@ import { headersOf, type ReadTracker, trackReads } from './read-tracker';
 import { type HeadDecision, type RecorderEvents, type Recording, snapshot } from './recorder';
 import { putHead } from './replay';
 import { applyTargetRule, type PageKey, REWRITTEN_TARGET, variantOf } from './request-key';
-import { fieldOf, StoredResponse } from './stored-response';
+import { type FieldList, fieldOf, StoredResponse } from './stored-response';
 import { varyingNames } from './varying-names';
 
 /** Answers of handlers that something stale may stand in for (RFC 5861 §4). */
@@ -355,7 +355,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     const response = new StoredResponse({
       ...terms,
       ...recording,
-      fields: without(recording.fields, withheld),
+      fields: dated(without(recording.fields, withheld), this.#sentAt),
       storedAt: this.#sentAt,
       staleAt: this.#sentAt + seconds * 1000,
       ageFrom: this.#ageFrom,
@@ -419,6 +419,12 @@ const lowerCase = (name: string) => name.toLowerCase();
 /** `accept-language` as `Accept-Language`. */
 function spelt(name: string): string {
   return name.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase());
+}
+
+/** A response that came without a `Date` is kept with that of its arrival (RFC 9110 §6.6.1). */
+function dated(fields: FieldList, receivedAt: number): FieldList {
+  if (fieldOf(fields, 'date') !== undefined) return fields;
+  return [...fields, 'Date', formatHttpDate(receivedAt)];
 }
 
 function without(

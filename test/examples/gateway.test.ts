@@ -1,0 +1,126 @@
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import net from 'node:net';
+import { makeGateway } from '../../examples/gateway';
+import { freshCaches } from '../support/fresh-caches';
+import { type Site, serveHttp1 } from '../support/http-client';
+
+freshCaches();
+
+let origin: http.Server;
+let gateway: Site;
+let calls: number;
+
+/** The gateway in front of an origin that answers like this. */
+async function before(listener: http.RequestListener): Promise<void> {
+  calls = 0;
+  origin = http.createServer((req, res) => {
+    calls += 1;
+    listener(req, res);
+  });
+  await new Promise<void>((resolve) => origin.listen(0, '127.0.0.1', resolve));
+  gateway = await serveHttp1(
+    makeGateway(`http://127.0.0.1:${(origin.address() as AddressInfo).port}`),
+  );
+}
+
+afterEach(async () => {
+  await gateway.close();
+  origin.closeAllConnections();
+  await new Promise((resolve) => origin.close(resolve));
+});
+
+test('stores what the origin says, and adds no field but Age and the date of arrival', async () => {
+  await before((_req, res) => {
+    res.sendDate = false;
+    res.writeHead(200, 'Quite Fine', [
+      ...['Cache-Control', 'max-age=60', 'X-One', '1', 'Link', '</a>', 'Link', '</b>'],
+      ...['Connection', 'close, X-Gone', 'X-Gone', '1', 'Content-Length', '4'],
+    ]);
+    res.end('page');
+  });
+  const miss = await gateway.get('/page');
+  const hit = await gateway.get('/page');
+  expect(calls).toBe(1);
+  const kept = ({ lines }: typeof miss) =>
+    lines.filter((line) => !/^(connection|keep-alive):/i.test(line)).sort();
+  const sent = [
+    'Cache-Control: max-age=60',
+    'Content-Length: 4',
+    'Link: </a>',
+    'Link: </b>',
+    'X-One: 1',
+  ];
+  expect(kept(miss)).toEqual(sent);
+  // RFC 9110 §6.6.1 asks for a Date on what is cached; that of now would make the page look new.
+  const [date, ...rest] = kept(hit).sort((a) => (a.startsWith('Date: ') ? -1 : 1));
+  expect(date).toMatch(/^Date: /);
+  expect(rest.sort()).toEqual(['Age: 0', ...sent]);
+  expect([miss.reason, hit.reason]).toEqual(['Quite Fine', 'Quite Fine']);
+});
+
+test.each(['PUT', 'M-SEARCH', 'DELETE', 'OPTIONS'])('hands on %s with its body', async (method) => {
+  await before((req, res) => {
+    let body = '';
+    req.on('data', (chunk) => {
+      body += chunk;
+    });
+    req.on('end', () => res.end(`${req.method} ${body} ${req.headers['x-two']}`));
+  });
+  const answer = await new Promise<string>((resolve, reject) => {
+    const headers = { 'X-Two': ['a', 'b'], 'Transfer-Encoding': 'chunked' };
+    const req = http.request({ port: gateway.port, host: '127.0.0.1', method, headers }, (res) => {
+      let text = '';
+      res.on('data', (chunk) => {
+        text += chunk;
+      });
+      res.on('end', () => resolve(text));
+    });
+    req.on('error', reject);
+    req.write('some ');
+    req.end('body');
+  });
+  expect(answer).toBe(`${method} some body a, b`);
+});
+
+test('hands on interim responses, and stores none', async () => {
+  await before((_req, res) => {
+    res.writeProcessing();
+    res.writeEarlyHints({ link: '</style.css>; rel=preload' });
+    res.setHeader('Cache-Control', 'max-age=60');
+    res.end('page');
+  });
+  const interim: string[] = [];
+  const visit = () =>
+    new Promise<number>((resolve, reject) => {
+      const req = http.get({ port: gateway.port, host: '127.0.0.1', path: '/page' }, (res) => {
+        res.resume().on('end', () => resolve(res.statusCode!));
+      });
+      req.on('information', ({ statusCode, headers }) => {
+        interim.push(`${statusCode} ${headers.link ?? ''}`.trim());
+      });
+      req.on('error', reject);
+    });
+  expect(await visit()).toBe(200);
+  expect(interim).toEqual(['102', '103 </style.css>; rel=preload']);
+  expect(await visit()).toBe(200);
+  expect(interim).toHaveLength(2);
+  expect(calls).toBe(1);
+});
+
+test('an origin that refuses is a 502, one that breaks off is no page', async () => {
+  await before((_req, res) => {
+    res.writeHead(200, { 'Cache-Control': 'max-age=60', 'Content-Length': '100' });
+    res.write('half');
+    setImmediate(() => res.destroy());
+  });
+  for (const _visit of [1, 2]) await expect(gateway.get('/page')).rejects.toThrow();
+  expect(calls).toBe(2);
+  const free = net.createServer();
+  await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
+  const { port } = free.address() as AddressInfo;
+  await new Promise((resolve) => free.close(resolve));
+  const alone = await serveHttp1(makeGateway(`http://127.0.0.1:${port}`));
+  expect((await alone.get('/page')).status).toBe(502);
+  await alone.close();
+});
