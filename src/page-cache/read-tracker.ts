@@ -36,7 +36,8 @@ const NOT_SELECTING = new Set([
   ...['cache-control', 'pragma'],
   ...['if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'range'],
   ...['baggage', 'traceparent', 'tracestate'],
-  ...['referer', 'user-agent'],
+  // Express looks for both spellings.
+  ...['referer', 'referrer', 'user-agent'],
 ]);
 
 /** Properties that middleware has made of a header, and that header. */

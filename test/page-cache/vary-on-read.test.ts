@@ -41,6 +41,12 @@ test.each<[string, Look, string]>([
   ['another x- header', (req) => req.headers['x-tenant'], 'X-Tenant'],
   ['xhr', (req) => req.xhr, 'X-Requested-With'],
   ['a header that may be there', (req) => 'cookie' in req.headers, 'Cookie'],
+  ['hasOwn()', (req) => Object.hasOwn(req.headers, 'cookie'), 'Cookie'],
+  ['a descriptor', (req) => Object.getOwnPropertyDescriptor(req.headers, 'x-a'), 'X-A'],
+  ['a header of a framework', (req) => req.get('HX-Request'), 'Hx-Request'],
+  ['a header of nobody knows whom', (req) => req.get('tenant'), 'Tenant'],
+  ['DNT', (req) => req.headers.dnt, 'Dnt'],
+  ['forwarded', (req) => req.headers.forwarded, 'Forwarded'],
 ])('%s is added to Vary, sent or not', async (_what, look, vary) => {
   const { app } = site(look);
   expect(await varyOf(app)).toBe(vary);
@@ -63,6 +69,10 @@ test.each<[string, Look]>([
   ['url and query', (req) => req.url + JSON.stringify(req.query)],
   ['host', (req) => req.headers.host],
   ['cache-control', (req) => req.headers['cache-control']],
+  ['the browser, which says so much', (req) => [req.get('User-Agent'), req.get('Referer')]],
+  ['a trace', (req) => req.headers.traceparent],
+  ['what all objects have', (req) => [req.headers.toString, req.headers.constructor]],
+  ['symbols', (req) => Object.prototype.toString.call(req.headers)],
 ])('%s adds nothing', async (_what, look) => {
   const { app, calls } = site(look);
   expect(await varyOf(app)).toBeUndefined();
@@ -81,10 +91,49 @@ test.each<[string, Look, object]>([
   ['ips', (req) => req.ips, {}],
   ['user', (req) => (req as unknown as { user: object }).user, { user: {} }],
   ['rawHeaders', (req) => req.rawHeaders.length, {}],
+  ['headersDistinct', (req) => req.headersDistinct.cookie, {}],
+  ['user, although nobody is logged in,', (req) => (req as { user?: object }).user, {}],
+  ['user, which is undefined,', (req) => (req as { user?: object }).user, { user: undefined }],
 ])('a page for which req.%s was read is not stored', async (_name, look, extra) => {
   const { app, calls } = site(look, {}, [give(extra)]);
   for (const _visit of [1, 2]) await visit(app, '/page');
   expect(calls()).toBe(2);
+});
+
+test.each(['cookies', 'signedCookies', 'session'])(
+  'req.%s counts as Cookie where there is none, too',
+  async (name) => {
+    const { app } = site((req) => (req as unknown as Record<string, unknown>)[name]);
+    expect(await varyOf(app)).toBe('Cookie');
+  },
+);
+
+test('a user that handlers have made of a header counts as that header', async () => {
+  const { app, calls } = site((req) => {
+    const holder = req as unknown as { user: string };
+    holder.user = `user of ${req.get('Authorization')}`;
+    return holder.user;
+  });
+  const as = (user: string) => visit(app, '/page').set('Authorization', user);
+  for (const _visit of [1, 2]) {
+    await as('A').expect('user of A');
+    await as('B').expect('user of B');
+  }
+  expect(calls()).toBe(2);
+});
+
+test('all headers that are there are read by whoever goes through them', async () => {
+  const { app } = site((req) => JSON.stringify({ ...req.headers }));
+  const { headers } = await visit(app, '/page').set({ 'X-Tenant': 'a', Accept: 'text/html' });
+  const names = headers.vary!.split(', ').sort();
+  expect(names).toEqual(['Accept', 'Accept-Encoding', 'Authorization', 'Cookie', 'X-Tenant']);
+});
+
+test('a copy of the headers gives nobody the page of somebody', async () => {
+  const { app } = site((req) => `hello ${Object.assign({}, req.headers).cookie ?? 'stranger'}`);
+  await visit(app, '/page').expect('hello stranger');
+  await visit(app, '/page').set('Cookie', 'Ann').expect('hello Ann');
+  await visit(app, '/page').expect('hello stranger');
 });
 
 test('what is read after the head keeps the page from being stored', async () => {
@@ -125,6 +174,15 @@ test('what middleware further out reads while the response is sent does not coun
   expect(await varyOf(app)).toBeUndefined();
   await visit(app, '/page').set('Cookie', 'sid=1').expect('page');
   expect(calls()).toBe(1);
+});
+
+test('what middleware further out has read before does not count', async () => {
+  const look: express.RequestHandler = (req, res, next) => {
+    res.locals.name = req.headers.cookie;
+    next();
+  };
+  const { app } = site((_req, res) => `hello ${res.locals.name}`, {}, [look]);
+  expect(await varyOf(app)).toBeUndefined();
 });
 
 test('names of a list are left out, and false switches it off', async () => {
