@@ -76,7 +76,9 @@ function replayPart(
     res.setHeader(fields[i] as string, fields[i + 1] as string | string[]);
   }
   const preconditions = cachePreconditions(headers);
+  const cacheStatus = res.getHeader('cache-status');
   if (preconditions && applyPreconditions(res, method, preconditions, validatorsOf(res))) {
+    if (cacheStatus !== undefined) res.setHeader('Cache-Status', cacheStatus);
     res.end();
     return;
   }

@@ -1,5 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
+  cachePage,
+  configurePageCache,
   fetchFromCache,
   type PageCacheOptions,
   type PageOutcomeMessage,
@@ -8,6 +10,7 @@ import {
 import express from 'express';
 import { stopClock } from '../support/clock';
 import { freshCaches } from '../support/fresh-caches';
+import { serveHttp1 } from '../support/http-client';
 import type { Respond } from '../support/origin';
 import { pageApp } from '../support/page-app';
 import { visit } from '../support/visit';
@@ -90,6 +93,84 @@ test('says identity of what tells visitors apart by no header', async () => {
   app.get('/page', (req, res) => void res.send(`for ${req.ip}`));
   const { headers } = await visit(app, '/page');
   expect(headers[STATUS]).toBe('cachewright; fwd=uri-miss; detail=identity');
+});
+
+test.each(['post', 'put', 'delete', 'options'] as const)(
+  'says method of %s, behind the pair and behind cachePage()',
+  async (method) => {
+    const both = withStatus();
+    const route = express();
+    configurePageCache({ cacheStatus: 'route' });
+    route.all('/page', cachePage(60), (_req, res) => void res.send('done'));
+    expect((await visit(both, '/page', method)).headers[STATUS]).toBe('cachewright; fwd=method');
+    expect((await visit(route, '/page', method)).headers[STATUS]).toBe('route; fwd=method');
+  },
+);
+
+test('comes after what caches further up say, on a miss, a hit and past it', async () => {
+  const app = withStatus((res) => {
+    res.setHeader('Cache-Status', ['origin; hit', 'middle; fwd=stale']);
+    res.end('page');
+  });
+  const statusOf = async (method?: 'post') => (await visit(app, '/page', method)).headers[STATUS];
+  expect(await statusOf()).toMatch(/^origin; hit, middle; fwd=stale, cachewright; fwd=uri-miss;/);
+  expect(await statusOf()).toMatch(/^origin; hit, middle; fwd=stale, cachewright; hit;/);
+  expect(await statusOf('post')).toBe('origin; hit, middle; fwd=stale, cachewright; fwd=method');
+});
+
+test('says collapsed of those who have waited for another', async () => {
+  const app = withStatus(async (res) => {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    res.end('page');
+  });
+  const site = await serveHttp1(app);
+  try {
+    const answers = await Promise.all(
+      [1, 2, 3].map(() => site.get('/page', { Host: 'www.example.com' })),
+    );
+    const told = answers.map(({ lines }) => lines.find((line) => /^cache-status/i.test(line)));
+    expect(told.sort()).toEqual([
+      'Cache-Status: cachewright; fwd=uri-miss; stored; ttl=600',
+      'Cache-Status: cachewright; hit; collapsed; ttl=600',
+      'Cache-Status: cachewright; hit; collapsed; ttl=600',
+    ]);
+  } finally {
+    await site.close();
+  }
+});
+
+test('says of a stale page that is made anew how long it has been stale', async () => {
+  const app = withStatus(undefined, { seconds: 10, staleWhileRevalidate: 20 });
+  await visit(app, '/page');
+  clock.advance(12);
+  expect((await visit(app, '/page')).headers[STATUS]).toBe('cachewright; hit; ttl=-2');
+});
+
+test('says request where it is the client that wants another', async () => {
+  const app = withStatus(undefined, { requestDirectives: true, seconds: 100 });
+  await visit(app, '/page');
+  const forced = await visit(app, '/page').set('Cache-Control', 'no-cache');
+  expect(forced.headers[STATUS]).toBe('cachewright; fwd=request; stored; ttl=100');
+  const unstored = await visit(app, '/other').set('Cache-Control', 'no-store');
+  expect(unstored.headers[STATUS]).toBe('cachewright; fwd=uri-miss; detail=no-store');
+  const refused = await visit(app, '/third').set('Cache-Control', 'only-if-cached').expect(504);
+  expect(refused.headers[STATUS]).toBe('cachewright; detail=only-if-cached');
+});
+
+test('is there on 304, 206, 416 and HEAD, too', async () => {
+  const app = withStatus(sending({ ETag: '"v1"' }), { seconds: 100 });
+  const ask = (headers: Record<string, string>) => visit(app, '/page').set(headers);
+  const first = await ask({ 'If-None-Match': '"v1"' }).expect(304);
+  expect(first.headers[STATUS]).toBe('cachewright; fwd=uri-miss; stored; ttl=100');
+  for (const [headers, status] of [
+    [{ 'If-None-Match': '"v1"' }, 304],
+    [{ Range: 'bytes=0-1' }, 206],
+    [{ Range: 'bytes=99-' }, 416],
+  ] as const) {
+    const { headers: sent } = await ask(headers).expect(status);
+    expect(sent[STATUS]).toBe('cachewright; hit; ttl=100');
+  }
+  expect((await visit(app, '/page', 'head')).headers[STATUS]).toBe('cachewright; hit; ttl=100');
 });
 
 test('says bypass of what is none of the cache’s business', async () => {

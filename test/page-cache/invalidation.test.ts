@@ -7,10 +7,14 @@ import {
 } from 'cachewright';
 import express from 'express';
 import request from 'supertest';
+import { ByteCache } from '../support/backends';
 import { freshCaches } from '../support/fresh-caches';
+import { settled } from '../support/settled';
+import { tempDirectories } from '../support/temp-directory';
 import { visit } from '../support/visit';
 
-freshCaches();
+const tempDirectory = tempDirectories();
+freshCaches({ files: { backend: 'file', location: tempDirectory() } });
 
 /** A site that tells how often each page was made; writing answers as `X-Answer` tells it to. */
 function site(options: PageCacheOptions = {}) {
@@ -177,5 +181,79 @@ describe('invalidate(url)', () => {
     await visit(app, '/a').expect('v2');
     await visit(app, '/a').expect('v2');
     expect(calls).toBe(2);
+  });
+
+  test.each([
+    ['a bare question mark', 'http://www.example.com/a?'],
+    ['a fragment', 'http://www.example.com/a#b?c'],
+    ['both', 'http://www.example.com/a?#b'],
+  ])('takes a URL with %s for the one without', async (_what, url) => {
+    const { app } = site();
+    await visit(app, '/a').expect('/a 1');
+    await invalidate(url);
+    await visit(app, '/a').expect('/a 2');
+  });
+
+  test('holds for a cache in files, once it is fulfilled', async () => {
+    const { app } = site({ cache: 'files' });
+    const lang = (name: string) => visit(app, '/a').set('X-Lang', name);
+    await lang('de').expect('/a 1 de');
+    await invalidate('http://www.example.com/a');
+    await lang('de').expect('/a 2 de');
+    await lang('en').expect('/a 3 en');
+    await invalidate('http://www.example.com/a');
+    await lang('en').expect('/a 4 en');
+    await lang('de').expect('/a 5 de');
+  });
+
+  test('what is still being written does not come back', async () => {
+    const bytes = new ByteCache('invalidation-written');
+    const set = bytes.set.bind(bytes);
+    let write = (): void => {};
+    let isHeld = true;
+    bytes.set = async (...args: Parameters<typeof set>) => {
+      if (isHeld) {
+        await new Promise<void>((resolve) => {
+          write = resolve;
+        });
+      }
+      return set(...args);
+    };
+    const { app } = site({ cache: bytes });
+    await visit(app, '/a').expect('/a 1');
+    await settled();
+    const invalidated = invalidate('http://www.example.com/a');
+    await settled();
+    isHeld = false;
+    write();
+    await invalidated;
+    await visit(app, '/a').expect('/a 2');
+  });
+
+  test('asks a cache once, however many routes keep their pages there', async () => {
+    const bytes = new ByteCache('invalidation-routes');
+    let deletes = 0;
+    const remove = bytes.delete.bind(bytes);
+    bytes.delete = (...args: Parameters<typeof remove>) => {
+      deletes += 1;
+      return remove(...args);
+    };
+    for (let i = 0; i < 50; i++) cachePage(60, { cache: bytes });
+    await invalidate('http://www.example.com/only');
+    const once = deletes;
+    for (let i = 0; i < 50; i++) cachePage(60, { cache: bytes });
+    await invalidate('http://www.example.com/only');
+    expect(deletes).toBe(2 * once);
+  });
+
+  test('a backend that fails is told of, and harms nobody', async () => {
+    const bytes = new ByteCache('invalidation-failing');
+    const failures: unknown[] = [];
+    updateCache({ cache: bytes, keyPrefix: 'failing', onError: (error) => failures.push(error) });
+    bytes.delete = async () => {
+      throw new Error('connection refused');
+    };
+    await invalidate('http://www.example.com/a');
+    expect(failures.length).toBeGreaterThan(0);
   });
 });

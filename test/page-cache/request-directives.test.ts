@@ -1,6 +1,7 @@
 import { stopClock } from '../support/clock';
 import { freshCaches } from '../support/fresh-caches';
 import { pageApp } from '../support/page-app';
+import { settled } from '../support/settled';
 import { visit } from '../support/visit';
 
 freshCaches();
@@ -79,4 +80,97 @@ test('what was asked for with no-store is not stored', async () => {
   await visit(app, '/page').expect('page 2');
   await visit(app, '/page').expect('page 2');
   expect(origin.calls).toBe(2);
+});
+
+test.each(['must-revalidate', 'proxy-revalidate', 's-maxage=10', 'no-cache'])(
+  'max-stale gets nothing stale of what says %s (RFC 9111 §4.2.4)',
+  async (directive) => {
+    const { app } = pageApp(
+      (res, call) => {
+        res.setHeader('Cache-Control', `max-age=10, ${directive}`);
+        res.setHeader('ETag', `"v${call}"`);
+        res.end(`page ${call}`);
+      },
+      { options: { requestDirectives: true, patchHeaders: false } },
+    );
+    await visit(app, '/page').expect('page 1');
+    clock.advance(11);
+    await visit(app, '/page').set('Cache-Control', 'max-stale').expect('page 2');
+  },
+);
+
+describe('where stale pages are sent while they are made anew', () => {
+  const staleSite = () => {
+    const { app, origin } = pageApp(undefined, {
+      options: {
+        seconds: 10,
+        staleWhileRevalidate: 100,
+        staleIfError: 100,
+        requestDirectives: true,
+      },
+    });
+    return { app, origin };
+  };
+
+  test.each(['no-cache', 'max-age=5', 'no-store'])('%s still gets a new one', async (directive) => {
+    const { app } = staleSite();
+    await visit(app, '/page').expect('page 1');
+    clock.advance(12);
+    await visit(app, '/page').set('Cache-Control', directive).expect('page 2');
+  });
+
+  test.each(['min-fresh=9', 'no-store'])(
+    'a fresh page is not made anew behind the back of %s',
+    async (directive) => {
+      const { app, origin } = staleSite();
+      await visit(app, '/page').expect('page 1');
+      clock.advance(5);
+      await visit(app, '/page').set('Cache-Control', directive).expect('page 2');
+      await settled();
+      expect(origin.calls).toBe(2);
+    },
+  );
+});
+
+test('what is asked for with no-store lets others wait for each other as before', async () => {
+  let release = (): void => {};
+  const { app, origin } = pageApp(
+    async (res, call) => {
+      if (call > 1) {
+        await new Promise<void>((resolve) => {
+          release = resolve;
+        });
+      }
+      res.end(`page ${call}`);
+    },
+    { options: { requestDirectives: true } },
+  );
+  await visit(app, '/page').set('Cache-Control', 'no-store').expect('page 1');
+  const answers = Promise.all([1, 2, 3].map(() => visit(app, '/page')));
+  while (origin.calls < 2) await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  release();
+  expect((await answers).map(({ text }) => text)).toEqual(Array(3).fill('page 2'));
+});
+
+test('many who force a page share a run (attack 26)', async () => {
+  let release = (): void => {};
+  const { app, origin } = pageApp(
+    async (res, call) => {
+      if (call > 1) {
+        await new Promise<void>((resolve) => {
+          release = resolve;
+        });
+      }
+      res.end(`page ${call}`);
+    },
+    { options: { requestDirectives: true } },
+  );
+  await visit(app, '/page').expect('page 1');
+  const forced = () => visit(app, '/page').set('Cache-Control', 'no-cache');
+  const answers = Promise.all(Array.from({ length: 20 }, forced));
+  while (origin.calls < 2) await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  release();
+  expect(new Set((await answers).map(({ text }) => text))).toEqual(new Set(['page 2']));
 });
