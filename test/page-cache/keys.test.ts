@@ -310,6 +310,19 @@ describe.each([
       expect(origin.calls).toBe(1);
     },
   );
+
+  test.each<Record<string, string>>([
+    { 'X-Forwarded-Host': ',evil.example' },
+    { 'X-Forwarded-Host': ' , evil.example' },
+    { 'X-Forwarded-Proto': ',https' },
+  ])('an empty first element, as in %j, is nobody else’s page', async (headers) => {
+    const { app, origin } = build('loopback', tellOrigin);
+    const shown = await via(app, headers);
+    await via(app, {}).expect('http://www.example.com');
+    expect((await via(app, headers)).text).toBe(shown.text);
+    await via(app, {}).expect('http://www.example.com');
+    expect(origin.calls).toBe(3);
+  });
 });
 
 describe('the option key.hosts', () => {
