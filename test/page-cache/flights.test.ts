@@ -10,6 +10,7 @@ import { pageApp } from '../support/page-app';
 import { settled } from '../support/settled';
 import { describeEachStack, type Step } from '../support/stacks';
 import { tempDirectories } from '../support/temp-directory';
+import { watchWrites } from '../support/watch-writes';
 
 const tempDirectory = tempDirectories();
 freshCaches({
@@ -17,6 +18,7 @@ freshCaches({
   bytes: { backend: ByteCache, location: 'flights' },
 });
 const clock = stopClock();
+watchWrites('files');
 
 const sites: Site[] = [];
 afterEach(async () => {

@@ -4,13 +4,14 @@ import { freshCaches } from '../support/fresh-caches';
 import { serveHttp1 } from '../support/http-client';
 import type { Respond } from '../support/origin';
 import { pageApp } from '../support/page-app';
-import { settled } from '../support/settled';
 import { tempDirectories } from '../support/temp-directory';
 import { visit } from '../support/visit';
+import { watchWrites } from '../support/watch-writes';
 
 const tempDirectory = tempDirectories();
 freshCaches({ files: { backend: 'file', location: tempDirectory() } });
 const clock = stopClock();
+const written = watchWrites('files');
 
 const PAGE = '0123456789abcdefghij';
 const MODIFIED = 'Mon, 05 Jan 2026 11:00:00 GMT';
@@ -27,8 +28,7 @@ const respond: Respond = (res) => {
 async function stored(answer: Respond = respond, cache = 'default') {
   const { app, origin } = pageApp(answer, { options: { cache, seconds: 100 } });
   await visit(app, '/page').expect(200, PAGE);
-  await settled();
-  if (cache === 'files') await new Promise((resolve) => setTimeout(resolve, 30));
+  await written();
   const part = (range: string, headers: Record<string, string> = {}) =>
     visit(app, '/page').set({ Range: range, ...headers });
   return { app, origin, part };

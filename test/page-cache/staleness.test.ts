@@ -24,10 +24,12 @@ import { settled } from '../support/settled';
 import { describeEachStack, type Step } from '../support/stacks';
 import { tempDirectories } from '../support/temp-directory';
 import { visit } from '../support/visit';
+import { watchWrites } from '../support/watch-writes';
 
 const tempDirectory = tempDirectories();
 freshCaches({ files: { backend: 'file', location: tempDirectory() } });
 const clock = stopClock();
+const written = watchWrites('files');
 
 let log: jest.SpyInstance;
 beforeEach(() => {
@@ -750,11 +752,11 @@ describe('a page that is made anew behind the scenes', () => {
       return [text, headers.age];
     };
     await visit(app, '/page').expect('page 1');
-    await until(() => origin.calls === 1);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await written();
     clock.advance(10);
     expect(await Promise.all([age(), age(), age()])).toEqual(Array(3).fill(['page 1', '10']));
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await until(() => origin.calls === 2);
+    await written();
     expect(await age()).toEqual(['page 2', '0']);
     expect(origin.calls).toBe(2);
     clock.advance(1000);

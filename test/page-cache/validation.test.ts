@@ -9,10 +9,12 @@ import { settled } from '../support/settled';
 import { describeEachStack } from '../support/stacks';
 import { tempDirectories } from '../support/temp-directory';
 import { visit } from '../support/visit';
+import { watchWrites } from '../support/watch-writes';
 
 const tempDirectory = tempDirectories();
 freshCaches({ files: { backend: 'file', location: tempDirectory() } });
 const clock = stopClock();
+const written = watchWrites('files');
 
 const MODIFIED = 'Mon, 05 Jan 2026 11:00:00 GMT';
 
@@ -63,7 +65,7 @@ describe.each(['default', 'files'])('in the cache %s', (cache) => {
   test('a stale page is validated by its ETag, and sent again (RFC 9111 §4.3)', async () => {
     const { app, asked } = validatingSite({ etag: () => '"v1"' }, undefined, { cache });
     const first = await visit(app, '/page').expect(200, 'page 1');
-    await settledOn(cache);
+    await written();
     clock.advance(10);
     const second = await visit(app, '/page').expect(200, 'page 1');
     expect(asked).toEqual([
@@ -75,7 +77,7 @@ describe.each(['default', 'files'])('in the cache %s', (cache) => {
     expect(second.headers).not.toHaveProperty('age');
     expect(second.headers.date).toBe(new Date(clock.now()).toUTCString());
     expect(second.headers.expires).toBe(new Date(clock.now() + 10_000).toUTCString());
-    await settledOn(cache);
+    await written();
     clock.advance(9);
     const third = await visit(app, '/page').expect(200, 'page 1').expect('Age', '9');
     expect(third.headers.date).toBe(second.headers.date);
@@ -88,7 +90,7 @@ describe.each(['default', 'files'])('in the cache %s', (cache) => {
   test('by its Last-Modified, if that is all it has (RFC 9111 §4.3.1)', async () => {
     const { app, asked } = validatingSite({ modified: () => MODIFIED }, undefined, { cache });
     await visit(app, '/page').expect('page 1');
-    await settledOn(cache);
+    await written();
     clock.advance(10);
     await visit(app, '/page').expect(200, 'page 1').expect('Last-Modified', MODIFIED);
     expect(asked[1]).toEqual({ ifNoneMatch: undefined, ifModifiedSince: MODIFIED });
@@ -98,23 +100,17 @@ describe.each(['default', 'files'])('in the cache %s', (cache) => {
     let etag = '"v1"';
     const { app, asked } = validatingSite({ etag: () => etag }, undefined, { cache });
     await visit(app, '/page').expect('page 1');
-    await settledOn(cache);
+    await written();
     clock.advance(10);
     etag = '"v2"';
     await visit(app, '/page').expect(200, 'page 2').expect('ETag', '"v2"');
-    await settledOn(cache);
+    await written();
     await visit(app, '/page').expect(200, 'page 2').expect('Age', '0');
     clock.advance(10);
     await visit(app, '/page').expect(200, 'page 2');
     expect(asked.map(({ ifNoneMatch }) => ifNoneMatch)).toEqual([undefined, '"v1"', '"v2"']);
   });
 });
-
-/** A file is written a few milliseconds after its page was sent. */
-async function settledOn(cache: string): Promise<void> {
-  await settled();
-  if (cache === 'files') await new Promise((resolve) => setTimeout(resolve, 30));
-}
 
 test('both validators are asked about together (RFC 9111 §4.3.1)', async () => {
   const { app, asked } = validatingSite({ etag: () => '"v1"', modified: () => MODIFIED });
