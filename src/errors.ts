@@ -71,6 +71,27 @@ export class CacheValueError extends TypeError {
   }
 }
 
+/**
+ * A server behind a cache did not answer: it refused, or took longer than the deadline, or it has
+ * failed so often that it is left alone for now, or too much is under way to it already.
+ */
+export class CacheUnavailableError extends Error {
+  override readonly name = 'CacheUnavailableError';
+  readonly code = 'ERR_CACHE_UNAVAILABLE';
+
+  constructor(
+    message: string,
+    /**
+     * `timeout`: no answer within the deadline. `open`: left alone after a row of failures.
+     * `overload`: more operations under way than `options.maxPending`. `refused`: no connection.
+     */
+    readonly reason: 'timeout' | 'open' | 'overload' | 'refused',
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
 /** A custom backend lacks one of the six methods every backend must bring. */
 export class CacheMethodNotImplementedError extends Error {
   override readonly name = 'CacheMethodNotImplementedError';

@@ -31,6 +31,7 @@ export {
   CacheKeyNotFoundError,
   CacheKeyWarning,
   CacheMethodNotImplementedError,
+  CacheUnavailableError,
   CacheValueError,
   InvalidCacheBackendError,
   InvalidCacheKeyError,

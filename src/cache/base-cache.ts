@@ -2,9 +2,11 @@ import {
   CacheKeyNotFoundError,
   CacheKeyWarning,
   CacheMethodNotImplementedError,
+  CacheUnavailableError,
   CacheValueError,
 } from '../errors';
 import { emitWarningAtCaller } from './caller';
+import { withDeadline } from './deadline';
 import type { FrozenValue } from './frozen-value';
 import { importByPath } from './import-path';
 import { defaultKeyFunction, type KeyFunction, keyFaults, type Version } from './keys';
@@ -79,6 +81,8 @@ export abstract class BaseCache {
   /** Entries held before culling starts, on backends that cull. */
   readonly maxEntries: number;
   readonly cullFrequency: number;
+  /** Whether other processes see its entries, so that one may do for all what is slow. */
+  readonly isShared: boolean = false;
   readonly #flights = new SingleFlight<unknown>();
 
   /**
@@ -333,15 +337,72 @@ export abstract class BaseCache {
    * A value stored by {@link BaseCache.setFrozen}, or the bytes of one. At once where the backend
    * needs no I/O. The caller must not change what it gets.
    *
+   * @param deadlineMs - Within which the store must answer.
+   * @throws {@link CacheUnavailableError} If it does not.
    * @internal
    */
-  getFrozen(key: string): MaybePromise<FrozenValue | Uint8Array | undefined> {
-    return this.get(key).then((value) => (value instanceof Uint8Array ? value : undefined));
+  getFrozen(key: string, deadlineMs: number): MaybePromise<FrozenValue | Uint8Array | undefined> {
+    return this.#within(deadlineMs, this.get(key)).then((value) =>
+      value instanceof Uint8Array ? value : undefined,
+    );
   }
 
-  /** Stores a frozen value: as it is where the backend holds objects, else its bytes. @internal */
-  setFrozen(key: string, value: FrozenValue, timeout: Timeout): MaybePromise<void> {
-    return this.set(key, value.toBytes(), timeout);
+  /**
+   * Stores a frozen value: as it is where the backend holds objects, else its bytes.
+   *
+   * @throws as {@link BaseCache.getFrozen} does
+   * @internal
+   */
+  setFrozen(
+    key: string,
+    value: FrozenValue,
+    timeout: Timeout,
+    deadlineMs: number,
+  ): MaybePromise<void> {
+    return this.#within(deadlineMs, this.set(key, value.toBytes(), timeout));
+  }
+
+  /** Removes a frozen value. @throws as {@link BaseCache.getFrozen} does @internal */
+  deleteFrozen(key: string, deadlineMs: number): MaybePromise<boolean> {
+    return this.#within(deadlineMs, this.delete(key));
+  }
+
+  /**
+   * Lets one process of several have `key` to itself for a while.
+   *
+   * @param token - Unlike that of anybody else.
+   * @param seconds - After which others may have it, if it is not released before.
+   * @returns whether it was free
+   * @throws as {@link BaseCache.getFrozen} does
+   * @internal
+   */
+  acquireLease(key: string, token: string, seconds: number, deadlineMs: number): Promise<boolean> {
+    return this.#within(deadlineMs, this.add(key, token, seconds));
+  }
+
+  /**
+   * Ends a lease, or makes it last from now on, if it is still the owner of `token` who has it.
+   *
+   * @param seconds - `0` ends it.
+   * @returns whether it was
+   * @throws as {@link BaseCache.getFrozen} does
+   * @internal
+   */
+  extendLease(key: string, token: string, seconds: number, deadlineMs: number): Promise<boolean> {
+    const work = async () => {
+      if ((await this.get(key)) !== token) return false;
+      return seconds === 0 ? this.delete(key) : this.touch(key, seconds);
+    };
+    return this.#within(deadlineMs, work());
+  }
+
+  #within<T>(ms: number, work: Promise<T>): Promise<T> {
+    return withDeadline(
+      work,
+      ms,
+      () =>
+        new CacheUnavailableError(`${this.constructor.name} took longer than ${ms} ms.`, 'timeout'),
+    );
   }
 
   async #notImplemented(method: string): Promise<never> {

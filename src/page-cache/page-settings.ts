@@ -1,5 +1,6 @@
 import type { BaseCache } from '../cache/base-cache';
 import { checkTimeout } from '../cache/timeouts';
+import { warnSeldom } from '../cache/warn-seldom';
 import { caches } from '../caches';
 import type { Request } from '../headers/middleware';
 import { type QueryRules, type TargetRule, targetRule } from './query-rules';
@@ -194,6 +195,21 @@ export interface PageCacheOptions {
   readonly waitMs?: number;
 
   /**
+   * Milliseconds within which the backend must answer a look-up; else it counts as a miss.
+   *
+   * @defaultValue 100
+   */
+  readonly readTimeoutMs?: number;
+
+  /**
+   * Milliseconds within which the backend must have stored or removed a page; else it counts as
+   * failed. Nobody waits for a page to be stored.
+   *
+   * @defaultValue 250
+   */
+  readonly writeTimeoutMs?: number;
+
+  /**
    * Whether responses tell what the cache did, in a `Cache-Status` header (RFC 9211). A string:
    * the name by which the cache calls itself there.
    *
@@ -234,6 +250,8 @@ export interface PageSettings {
   readonly softTimeout: number | undefined;
   readonly keepStale: number;
   readonly waitMs: number;
+  readonly readTimeoutMs: number;
+  readonly writeTimeoutMs: number;
   readonly normalize: boolean;
   /** The name in `Cache-Status`; `undefined`: no such header. */
   readonly cacheStatus: string | undefined;
@@ -262,6 +280,8 @@ const DEFAULTS: PageSettings = {
   softTimeout: undefined,
   keepStale: 3600,
   waitMs: 10_000,
+  readTimeoutMs: 100,
+  writeTimeoutMs: 250,
   normalize: false,
   cacheStatus: undefined,
   onError: warnOfFailure,
@@ -287,6 +307,8 @@ const NUMBERS = [
   'softTimeout',
   'keepStale',
   'waitMs',
+  'readTimeoutMs',
+  'writeTimeoutMs',
   'maxVariants',
 ] as const;
 
@@ -377,6 +399,8 @@ function merge(base: PageSettings, options: PageCacheOptions): PageSettings {
     softTimeout: options.softTimeout ?? base.softTimeout,
     keepStale: options.keepStale ?? base.keepStale,
     waitMs: options.waitMs ?? base.waitMs,
+    readTimeoutMs: options.readTimeoutMs ?? base.readTimeoutMs,
+    writeTimeoutMs: options.writeTimeoutMs ?? base.writeTimeoutMs,
     cacheStatus: cacheStatusName(options.cacheStatus, base.cacheStatus),
     onError: options.onError ?? base.onError,
   };
@@ -418,11 +442,6 @@ function cacheStatusName(
   return option === true ? 'cachewright' : option;
 }
 
-/** Failures of the same kind are told once a minute, as a dead cache fails on every request. */
-const WARNING_INTERVAL_MS = 60_000;
-
-const warnedAt = new Map<string, number>();
-
 /** Tells of a failure. Never throws: a hook that is broken, too, must not cost the page. */
 export function reportFailure(
   { onError }: PageSettings,
@@ -437,13 +456,9 @@ export function reportFailure(
 }
 
 function warnOfFailure(error: unknown, { operation }: PageCacheFailure): void {
-  const now = Date.now();
-  if (Math.abs(now - (warnedAt.get(operation) ?? Number.NEGATIVE_INFINITY)) < WARNING_INTERVAL_MS) {
-    return;
-  }
-  warnedAt.set(operation, now);
   const message = error instanceof Error ? error.message : String(error);
-  process.emitWarning(
+  warnSeldom(
+    `page ${operation}`,
     `The page cache could not ${operation} an entry, and does without it: ${message}`,
     { type: 'PageCacheWarning', code: 'CACHEWRIGHT_PAGE_CACHE' },
   );

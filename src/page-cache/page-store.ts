@@ -160,7 +160,7 @@ export function removePage(settings: PageSettings, key: PageKey): Promise<void> 
 
 async function removeKey(settings: PageSettings, key: string): Promise<void> {
   try {
-    await backendOf(settings).delete(key);
+    await backendOf(settings).deleteFrozen(key, settings.writeTimeoutMs);
   } catch (error) {
     failed(settings, error, 'write', key);
   }
@@ -208,7 +208,7 @@ function readRecord(
     return failed(settings, new Error(`The entry ${fault}.`), 'read', key);
   };
   try {
-    const found = backendOf(settings).getFrozen(key);
+    const found = backendOf(settings).getFrozen(key, settings.readTimeoutMs);
     if (!(found instanceof Promise)) return check(found);
     return found.then(check).catch((error) => failed(settings, error, 'read', key));
   } catch (error) {
@@ -221,7 +221,9 @@ async function writeRecord(settings: PageSettings, record: PageRecord): Promise<
     const cache: BaseCache = backendOf(settings);
     // Servers count in whole seconds; the record's own instant decides within the last one.
     const seconds = Math.ceil((record.expiresAt - Date.now()) / 1000);
-    if (seconds > 0) await cache.setFrozen(record.key, record, seconds);
+    if (seconds > 0) {
+      await cache.setFrozen(record.key, record, seconds, settings.writeTimeoutMs);
+    }
   } catch (error) {
     failed(settings, error, 'write', record.key);
   }

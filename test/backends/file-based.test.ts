@@ -819,9 +819,9 @@ describe('counters', () => {
 
 test('frozen values are stored by their bytes', async () => {
   const cache = openCache();
-  await cache.setFrozen('key', { byteLength: 5, toBytes: () => Buffer.from('bytes') }, 10);
-  expect(await cache.getFrozen('key')).toEqual(Buffer.from('bytes'));
-  expect(await cache.getFrozen('missing')).toBeUndefined();
+  await cache.setFrozen('key', { byteLength: 5, toBytes: () => Buffer.from('bytes') }, 10, 1000);
+  expect(await cache.getFrozen('key', 1000)).toEqual(Buffer.from('bytes'));
+  expect(await cache.getFrozen('missing', 1000)).toBeUndefined();
   await cache.set('object', {});
-  expect(await cache.getFrozen('object')).toBeUndefined();
+  expect(await cache.getFrozen('object', 1000)).toBeUndefined();
 });

@@ -1,0 +1,149 @@
+import { BaseCache, type CacheParams } from '../cache/base-cache';
+import { type SerializerOption, ValueCodec } from '../cache/value-codec';
+import { warnSeldom } from '../cache/warn-seldom';
+import type { ServerGuard } from './server-guard';
+
+/** What a cache on a server tells of a failure that it took for a miss. */
+export interface CacheFailure {
+  /** The method that failed: `get`, `setMany`, … */
+  readonly operation: string;
+  /** The caller's key, where there is one. */
+  readonly key?: string;
+}
+
+/** Options of the backends that keep their entries on servers. */
+export interface ServerOptions {
+  /**
+   * Milliseconds within which a server must have answered a read (`get`, `getMany`, `hasKey`).
+   * Pages have limits of their own, `readTimeoutMs` and `writeTimeoutMs` of the page cache.
+   *
+   * @defaultValue 1000
+   */
+  readonly readTimeoutMs?: number;
+
+  /** Milliseconds within which a server must have done a write. @defaultValue 1000 */
+  readonly writeTimeoutMs?: number;
+
+  /**
+   * Operations that may be under way on a server at the same time. What goes beyond fails at once.
+   *
+   * @defaultValue 10 000
+   */
+  readonly maxPending?: number;
+
+  /**
+   * What callers get when a server fails. `'throw'`: the error, as in Django. `'miss'`: what they
+   * would get if there were no entry; nothing is stored then, and `incr` throws
+   * {@link CacheKeyNotFoundError}. `clear()` throws either way. Pages treat failures as misses
+   * without it.
+   *
+   * @defaultValue 'throw'
+   */
+  readonly onError?: 'throw' | 'miss';
+
+  /**
+   * Told of each failure that was taken for a miss, and of each entry that cannot be read.
+   *
+   * @defaultValue a process warning, `CACHEWRIGHT_SERVER`, once a minute
+   */
+  readonly onFailure?: (error: unknown, failure: CacheFailure) => void;
+
+  /** How values become bytes. @defaultValue 'msgpack' */
+  readonly serializer?: SerializerOption;
+}
+
+const DEFAULTS = { readTimeoutMs: 1000, writeTimeoutMs: 1000, maxPending: 10_000 };
+
+/** What the backends share that keep their entries on servers: Redis, Memcached, database. */
+export abstract class ServerCache extends BaseCache {
+  override readonly isShared = true;
+  protected readonly codec: ValueCodec;
+  protected readonly readTimeoutMs: number;
+  protected readonly writeTimeoutMs: number;
+  protected readonly maxPending: number;
+  readonly #missesOnError: boolean;
+  readonly #onFailure: (error: unknown, failure: CacheFailure) => void;
+
+  /** @throws TypeError if a setting makes no sense. */
+  constructor(location: unknown, params: CacheParams = {}) {
+    super(location, params);
+    const options = (params.options ?? {}) as ServerOptions;
+    this.codec = new ValueCodec(options.serializer);
+    this.readTimeoutMs = positive(options, 'readTimeoutMs');
+    this.writeTimeoutMs = positive(options, 'writeTimeoutMs');
+    this.maxPending = positive(options, 'maxPending');
+    const { onError = 'throw', onFailure = warnOfFailure } = options;
+    if (onError !== 'throw' && onError !== 'miss') {
+      throw new TypeError(`options.onError is ${JSON.stringify(onError)}. Give 'throw' or 'miss'.`);
+    }
+    if (typeof onFailure !== 'function') {
+      throw new TypeError(`options.onFailure is ${String(onFailure)}. Give a function.`);
+    }
+    this.#missesOnError = onError === 'miss';
+    this.#onFailure = onFailure;
+  }
+
+  /** Reads within the deadline of reads; `miss` stands in for an error if errors are misses. */
+  protected read<T>(
+    guard: ServerGuard,
+    failure: CacheFailure,
+    work: () => Promise<T>,
+    miss: T,
+  ): Promise<T> {
+    return this.#orMiss(guard.run(work, this.readTimeoutMs), failure, miss);
+  }
+
+  /** Writes within the deadline of writes; `miss` as in {@link ServerCache.read}. */
+  protected write<T>(
+    guard: ServerGuard,
+    failure: CacheFailure,
+    work: () => Promise<T>,
+    miss: T,
+  ): Promise<T> {
+    return this.#orMiss(guard.run(work, this.writeTimeoutMs), failure, miss);
+  }
+
+  /** The value of these bytes; one that cannot be read is reported, and a miss. */
+  protected decode(bytes: Buffer, failure: CacheFailure): unknown {
+    try {
+      return this.codec.decodeBytes(bytes);
+    } catch (error) {
+      this.report(error, failure);
+      return undefined;
+    }
+  }
+
+  /** Tells of a failure. Never throws: a hook that is broken, too, must not cost the caller. */
+  protected report(error: unknown, failure: CacheFailure): void {
+    try {
+      this.#onFailure(error, failure);
+    } catch (hookError) {
+      warnOfFailure(hookError, failure);
+    }
+  }
+
+  async #orMiss<T>(work: Promise<T>, failure: CacheFailure, miss: T): Promise<T> {
+    if (!this.#missesOnError) return work;
+    try {
+      return await work;
+    } catch (error) {
+      this.report(error, failure);
+      return miss;
+    }
+  }
+}
+
+function positive(options: ServerOptions, name: keyof typeof DEFAULTS): number {
+  const value = options[name] ?? DEFAULTS[name];
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new TypeError(`options.${name} is ${JSON.stringify(value)}. Give a number above 0.`);
+}
+
+function warnOfFailure(error: unknown, { operation, key }: CacheFailure): void {
+  const message = error instanceof Error ? error.message : String(error);
+  const what = key === undefined ? operation : `${operation}(${JSON.stringify(key)})`;
+  warnSeldom(`server ${operation}`, `${what} was taken for a miss: ${message}`, {
+    type: 'CacheServerWarning',
+    code: 'CACHEWRIGHT_SERVER',
+  });
+}
