@@ -1,0 +1,246 @@
+import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
+import { Redis } from 'ioredis';
+import { Client as Memjs } from 'memjs';
+import { createConnection } from 'mysql2/promise';
+import { Client as Postgres } from 'pg';
+import type { Server } from './servers';
+import {
+  describeWithServer,
+  sharedMariaDb,
+  sharedPostgres,
+  startMariaDb,
+  startMemcached,
+  startPostgres,
+  startRedis,
+} from './servers';
+import { startOf } from './servers/processes';
+
+const open: { stop(): Promise<void> }[] = [];
+
+/** Stopped after the test, if it has not stopped it itself. */
+function keep<S extends { stop(): Promise<void> }>(server: S): S {
+  open.push(server);
+  return server;
+}
+
+afterEach(async () => {
+  for (const server of open.splice(0).reverse()) await server.stop();
+});
+
+async function pong(url: string, options = {}): Promise<string> {
+  const redis = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null, ...options });
+  redis.on('error', () => {});
+  try {
+    return await redis.ping();
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** Whether anything of a server is left. */
+async function isGone(server: Server): Promise<boolean> {
+  await server.stop();
+  return startOf(server.pid) === undefined;
+}
+
+describeWithServer('redis', 'startRedis()', () => {
+  test('starts a Redis that answers, and leaves nothing', async () => {
+    const redis = keep(await startRedis());
+    expect(await pong(redis.url)).toBe('PONG');
+    expect(startOf(redis.pid)).toBeDefined();
+    expect(await isGone(redis)).toBe(true);
+    await expect(pong(redis.url)).rejects.toThrow();
+  });
+
+  test('asks for a password', async () => {
+    const redis = keep(await startRedis({ password: 'p:/@ss' }));
+    expect(await pong(redis.url)).toBe('PONG');
+    await expect(pong(`redis://127.0.0.1:${redis.port}`)).rejects.toThrow('NOAUTH');
+  });
+
+  test('asks for a user', async () => {
+    const redis = keep(await startRedis({ user: { name: 'ann', password: 'secret' } }));
+    expect(await pong(redis.url)).toBe('PONG');
+    await expect(pong(`redis://127.0.0.1:${redis.port}`)).rejects.toThrow('NOAUTH');
+  });
+
+  test('listens on a Unix socket alone', async () => {
+    const redis = keep(await startRedis({ unixSocket: true }));
+    expect(await pong(redis.path!)).toBe('PONG');
+    expect(redis.url).toBe(`unix://${redis.path}`);
+    await expect(pong(`redis://127.0.0.1:${redis.port}`)).rejects.toThrow();
+    await redis.stop();
+    expect(existsSync(redis.path!)).toBe(false);
+  });
+
+  test('takes further lines of configuration', async () => {
+    const redis = keep(await startRedis({ config: { maxmemory: '10mb' } }));
+    const client = new Redis(redis.url);
+    expect(await client.config('GET', 'maxmemory')).toEqual(['maxmemory', '10485760']);
+    client.disconnect();
+  });
+
+  test('freezes, thaws, dies and comes back empty on its port', async () => {
+    const redis = keep(await startRedis());
+    const client = new Redis(redis.url, { commandTimeout: 200, retryStrategy: () => 20 });
+    client.on('error', () => {});
+    await client.set('key', 'value');
+
+    redis.freeze();
+    await expect(client.get('key')).rejects.toThrow('Command timed out');
+    redis.thaw();
+    expect(await client.get('key')).toBe('value');
+
+    const { pid } = redis;
+    await redis.kill();
+    expect(startOf(pid)).toBeUndefined();
+    await redis.restart();
+    expect(redis.pid).not.toBe(pid);
+    const after = new Redis(redis.url);
+    expect(await after.get('key')).toBeNull();
+    after.disconnect();
+    client.disconnect();
+  });
+
+  test('a frozen one is stopped too', async () => {
+    const redis = keep(await startRedis());
+    redis.freeze();
+    expect(await isGone(redis)).toBe(true);
+  });
+
+  test('an unknown setting is told with what Redis says', async () => {
+    await expect(startRedis({ config: { colour: 'red' } })).rejects.toThrow(/redis.*colour/s);
+  });
+});
+
+describeWithServer('redis-tls', 'startRedis() with TLS', () => {
+  test('takes TLS alone, with a certificate of its own', async () => {
+    const redis = keep(await startRedis({ tls: true }));
+    expect(await pong(redis.url, { tls: { ca: redis.ca } })).toBe('PONG');
+    await expect(pong(redis.url)).rejects.toThrow();
+    await expect(pong(`redis://127.0.0.1:${redis.port}`)).rejects.toThrow();
+  });
+});
+
+describeWithServer('memcached', 'startMemcached()', () => {
+  test('starts a Memcached that answers, and leaves nothing', async () => {
+    const memcached = keep(await startMemcached());
+    const client = Memjs.create(memcached.url, { retries: 0 });
+    await client.set('key', 'value', {});
+    expect(String((await client.get('key')).value)).toBe('value');
+    await memcached.restart();
+    client.close();
+    const again = Memjs.create(memcached.url);
+    expect((await again.get('key')).value).toBeNull();
+    again.close();
+    expect(await isGone(memcached)).toBe(true);
+  });
+
+  test('listens on a Unix socket alone', async () => {
+    const memcached = keep(await startMemcached({ unixSocket: true }));
+    expect(await version(memcached.path!)).toMatch(/^VERSION /);
+    await memcached.restart();
+    expect(await version(memcached.url)).toMatch(/^VERSION /);
+  });
+
+  test('takes no larger items than it is told', async () => {
+    const memcached = keep(await startMemcached({ itemLimit: 16_384 }));
+    const logger = { log: () => {} };
+    const client = Memjs.create(memcached.url, { retries: 0, logger });
+    await client.set('small', 'x'.repeat(10_000), {});
+    await expect(client.set('large', 'x'.repeat(20_000), {})).rejects.toThrow();
+    client.close();
+  });
+});
+
+describeWithServer('memcached-sasl', 'startMemcached() with SASL', () => {
+  test('asks for a user', async () => {
+    const sasl = { username: 'ann', password: 'secret' };
+    const memcached = keep(await startMemcached({ sasl }));
+    const known = Memjs.create(memcached.url, { ...sasl, retries: 0 });
+    await known.set('key', 'value', {});
+    expect(String((await known.get('key')).value)).toBe('value');
+    known.close();
+    const logger = { log: () => {} };
+    const unknown = Memjs.create(memcached.url, { ...sasl, password: 'no', retries: 0, logger });
+    await expect(unknown.get('key')).rejects.toBeDefined();
+    unknown.close();
+  });
+});
+
+describeWithServer('postgres', 'PostgreSQL', () => {
+  test('sharedPostgres() makes a database of its own for each caller', async () => {
+    const [first, second] = await Promise.all([sharedPostgres(), sharedPostgres()]);
+    expect(first.url).not.toBe(second.url);
+    await sql(first.url, 'CREATE TABLE here (id int)');
+    await expect(sql(second.url, 'SELECT * FROM here')).rejects.toThrow('does not exist');
+    await Promise.all([first.drop(), second.drop()]);
+    await expect(sql(first.url, 'SELECT 1')).rejects.toThrow('does not exist');
+  });
+
+  test('startPostgres() freezes with its connections, dies with them, keeps its data', async () => {
+    const server = keep(await startPostgres());
+    const client = new Postgres({ connectionString: server.url, query_timeout: 300 });
+    client.on('error', () => {});
+    await client.connect();
+    await client.query('CREATE TABLE here AS SELECT 7 AS id');
+    server.freeze();
+    await expect(client.query('SELECT 1')).rejects.toThrow('timeout');
+    await server.kill();
+    await server.restart();
+    expect(await sql(server.url, 'SELECT id FROM here')).toEqual([{ id: 7 }]);
+    expect(await isGone(server)).toBe(true);
+  });
+});
+
+describeWithServer('mariadb', 'MariaDB', () => {
+  test('sharedMariaDb() makes a database of its own for each caller', async () => {
+    const [first, second] = await Promise.all([sharedMariaDb(), sharedMariaDb()]);
+    expect(first.url).not.toBe(second.url);
+    await mysql(first.url, 'CREATE TABLE here (id int)');
+    await expect(mysql(second.url, 'SELECT * FROM here')).rejects.toThrow("doesn't exist");
+    await Promise.all([first.drop(), second.drop()]);
+    await expect(mysql(first.url, 'SELECT 1')).rejects.toThrow('Unknown database');
+  });
+
+  test('startMariaDb() dies, and keeps its data', async () => {
+    const server = keep(await startMariaDb());
+    await mysql(server.url, 'CREATE TABLE here AS SELECT 7 AS id');
+    await server.kill();
+    await server.restart();
+    expect(await mysql(server.url, 'SELECT id FROM here')).toEqual([{ id: 7 }]);
+    expect(await isGone(server)).toBe(true);
+  });
+});
+
+async function sql(url: string, text: string): Promise<unknown> {
+  const client = new Postgres({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function mysql(url: string, text: string): Promise<unknown> {
+  const connection = await createConnection(url);
+  try {
+    return (await connection.query(text))[0];
+  } finally {
+    await connection.end();
+  }
+}
+
+/** memjs does not take paths. */
+function version(path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path, () => socket.write('version\r\n'));
+    socket.once('error', reject);
+    socket.once('data', (data) => {
+      socket.destroy();
+      resolve(String(data));
+    });
+  });
+}

@@ -1,0 +1,68 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+
+const hasProc = existsSync('/proc/self/stat');
+
+/**
+ * What tells a process from a later one with the same id: when it was started. `undefined` if it
+ * has ended.
+ */
+export function startOf(pid: number): string | undefined {
+  if (!hasProc) {
+    try {
+      const [state, ...start] = ps('-p', String(pid), '-o', 'state=,lstart=')[0] ?? [];
+      return state === undefined || state.startsWith('Z') ? undefined : start.join(' ');
+    } catch {
+      return undefined;
+    }
+  }
+  const [state, ...fields] = statOf(pid) ?? [];
+  // A zombie has ended, and only waits to be asked how.
+  return state === undefined || state === 'Z' ? undefined : fields[18];
+}
+
+/** Sends a signal to a process and to those it started, down to the last. */
+export function signalTree(pid: number, signal: NodeJS.Signals): void {
+  const stopped = stopTree(pid);
+  if (signal === 'SIGSTOP') return;
+  for (const id of stopped) send(id, signal);
+}
+
+/** Stops the parent first: it starts no others while its children are looked for. */
+function stopTree(pid: number): number[] {
+  send(pid, 'SIGSTOP');
+  return [pid, ...childrenOf(pid).flatMap(stopTree)];
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** The ids of the processes started by this one, that run still. */
+function childrenOf(pid: number): number[] {
+  const parents = hasProc
+    ? readdirSync('/proc')
+        .filter((name) => /^\d+$/.test(name))
+        .map((name) => [Number(name), Number(statOf(Number(name))?.[1])] as const)
+    : ps('-axo', 'pid=,ppid=').map(([id, parent]) => [Number(id), Number(parent)] as const);
+  return parents.filter(([, parent]) => parent === pid).map(([id]) => id);
+}
+
+/** The fields of `/proc/PID/stat` from the state on: what precedes may hold blanks. */
+function statOf(pid: number): string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
+}
+
+function ps(...args: string[]): string[][] {
+  const lines = execFileSync('ps', args, { encoding: 'utf8' }).trim().split('\n');
+  return lines.map((line) => line.trim().split(/\s+/));
+}
