@@ -44,7 +44,8 @@ export function runDetached(
   // As they are written: the key has them so, and the URL class would level them.
   const [, scheme, host = ''] = /^([^:]+):\/\/([^/?#]+)/.exec(url) ?? [];
   const socket = new Socket();
-  Object.defineProperty(socket, 'remoteAddress', { value: '127.0.0.1' });
+  // For documents (RFC 5737). The page is for everyone, and from inside one may see more than that.
+  Object.defineProperty(socket, 'remoteAddress', { value: '192.0.2.1' });
   Object.defineProperty(socket, 'encrypted', { value: scheme === 'https' });
   Object.defineProperty(socket, 'server', { value: serverOf(original) });
   const req = new IncomingMessage(socket);

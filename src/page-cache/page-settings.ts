@@ -109,8 +109,8 @@ export interface PageCacheOptions {
    * Whether headers that handlers read on a miss are added to `Vary`: all that may select a
    * representation, such as `Cookie`, `Authorization`, `Accept*`, `Origin`, client hints, forwarded
    * headers and those of frameworks, but not `User-Agent` and `Referer`; and `Cookie` for
-   * `req.cookies` and `req.session`. A page for which `req.user`, `req.ip` or `req.rawHeaders` was
-   * read is not stored. A list of names: those are left out of it.
+   * `req.cookies` and `req.session`. A page for which `req.user`, `req.auth`, `req.ip` or
+   * `req.rawHeaders` was read is not stored. A list of names: those are left out of it.
    *
    * Without it, a handler that greets by cookie and forgets `Vary` greets everyone alike.
    *

@@ -1,5 +1,9 @@
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Request, Response } from '../headers/middleware';
+import { isKeyedByHost, trustsProxy } from './request-origin';
+import { watchedHeaders } from './watched-headers';
+
+export { headersOf } from './watched-headers';
 
 /** What of a request the handlers looked at. */
 export interface Reads {
@@ -41,12 +45,17 @@ const NOT_SELECTING = new Set([
 ]);
 
 /** Properties that middleware has made of a header, and that header. */
-const MADE_OF_HEADERS = { cookies: 'cookie', signedCookies: 'cookie', session: 'cookie' } as const;
+const MADE_OF_HEADERS = {
+  cookies: 'cookie',
+  signedCookies: 'cookie',
+  session: 'cookie',
+  sessionID: 'cookie',
+} as const;
 
 /** Properties that tell visitors apart by more than headers. */
-const IDENTITIES = ['ip', 'ips', 'user', 'rawHeaders', 'headersDistinct'] as const;
+const IDENTITIES = ['ip', 'ips', 'user', 'auth', 'rawHeaders', 'headersDistinct'] as const;
 
-/** Express's own readings of forwarded headers, whose outcome is in the key. */
+/** Express's own readings of forwarded headers, whose outcome is in the key, or most often. */
 const IN_KEY = ['host', 'hostname', 'protocol', 'secure', 'subdomains'] as const;
 
 /**
@@ -62,9 +71,12 @@ export function trackReads(
   const headers = new Set<string>();
   let identity: string | undefined;
   let suspended = 0;
+  const isHostKeyed = isKeyedByHost(req);
+  const isTrusting = trustsProxy(req);
 
   const noteHeader = (name: string): void => {
-    if (suspended === 0 && isSelecting(name) && !ignored.has(name)) headers.add(name);
+    const isRelevant = name === 'host' ? !isHostKeyed : isSelecting(name);
+    if (suspended === 0 && isRelevant && !ignored.has(name)) headers.add(name);
   };
   const noteIdentity = (name: string): void => {
     if (suspended === 0 && !ignored.has(name.toLowerCase())) identity ??= name;
@@ -86,7 +98,7 @@ export function trackReads(
   });
   for (const [name, header] of Object.entries(MADE_OF_HEADERS)) {
     watchProperty(req, name, (read) => {
-      if (name === 'session' && !isSessionKeyed) noteIdentity(name);
+      if (name.startsWith('session') && !isSessionKeyed) noteIdentity(name);
       else if (!ignored.has(name.toLowerCase())) noteHeader(header);
       return read();
     });
@@ -98,7 +110,10 @@ export function trackReads(
       return suspend(read);
     });
   }
-  for (const name of IN_KEY) watchProperty(req, name, suspend);
+  // An app below may trust other proxies than the one in whose name the key was made.
+  for (const name of IN_KEY) {
+    watchProperty(req, name, (read) => (trustsProxy(req) === isTrusting ? suspend(read) : read()));
+  }
   ignoreSending(res as ServerResponse, suspend, () => {
     suspended = Number.POSITIVE_INFINITY;
   });
@@ -116,52 +131,13 @@ function isSelecting(name: string): boolean {
   return /^[!#-'*+\-.^`|~\da-z_]+$/.test(name);
 }
 
-/** The headers behind those that are watched. */
-const unwatched = new WeakMap<IncomingHttpHeaders, IncomingHttpHeaders>();
-
-/** The headers of a request, for a cache's own reading, which is no handler's. */
-export function headersOf(req: Request): IncomingHttpHeaders {
-  let { headers } = req;
-  for (let inner = unwatched.get(headers); inner !== undefined; inner = unwatched.get(headers)) {
-    headers = inner;
-  }
-  return headers;
-}
-
-function watchedHeaders(
-  headers: IncomingHttpHeaders,
-  note: (name: string) => void,
-): IncomingHttpHeaders {
-  const noteKey = (key: string | symbol): void => {
-    if (typeof key === 'string') note(key);
-  };
-  const watched = new Proxy(headers, {
-    get(target, key) {
-      noteKey(key);
-      return Reflect.get(target, key);
-    },
-    has(target, key) {
-      noteKey(key);
-      return Reflect.has(target, key);
-    },
-    getOwnPropertyDescriptor(target, key) {
-      noteKey(key);
-      return Reflect.getOwnPropertyDescriptor(target, key);
-    },
-    ownKeys(target) {
-      // Whoever goes through all of them learns also which are not there. Of these the two that
-      // make a page somebody's own.
-      note('cookie');
-      note('authorization');
-      return Reflect.ownKeys(target);
-    },
-  });
-  unwatched.set(watched, headers);
-  return watched;
-}
-
-/** Watched even where nothing is: that nobody is logged in makes another page, too. */
-const WATCHED_IN_ABSENCE = new Set(['cookies', 'session', 'signedCookies', 'user']);
+/**
+ * Watched even where nothing is: that nobody is logged in makes another page, too, and the cache
+ * may stand in front of the Express app that will bring the rest.
+ */
+const WATCHED_IN_ABSENCE = new Set([
+  ...['auth', 'cookies', 'ip', 'ips', 'session', 'sessionID', 'signedCookies', 'user'],
+]);
 
 /** Has `watch` called with the original read whenever this property is read. */
 function watchProperty(
@@ -172,13 +148,14 @@ function watchProperty(
   if (!(name in req) && !WATCHED_IN_ABSENCE.has(name)) return;
   const own = Object.getOwnPropertyDescriptor(req, name);
   if (own?.configurable === false) return;
-  const prototype = Object.getPrototypeOf(req) as object;
   let value = own && 'value' in own ? (own.value as unknown) : undefined;
   let isPlain = own !== undefined && 'value' in own;
   let isSetInside = false;
   const read = (): unknown => {
     if (isPlain) return value;
-    return own?.get === undefined ? Reflect.get(prototype, name, req) : own.get.call(req);
+    if (own?.get !== undefined) return own.get.call(req);
+    // That of the moment: each Express app on the way gives the request a prototype of its own.
+    return Reflect.get(Object.getPrototypeOf(req), name, req);
   };
   Object.defineProperty(req, name, {
     configurable: true,

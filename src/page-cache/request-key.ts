@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
-import type { TLSSocket } from 'node:tls';
 import type { Request } from '../headers/middleware';
 import { normalizeHeader } from '../http/normalize';
 import type { PageSettings } from './page-settings';
 import type { TargetRule } from './query-rules';
-import { headersOf } from './read-tracker';
+import { originOf } from './request-origin';
+import { headersOf } from './watched-headers';
 
 /** Digest that stands for "none of the varying headers was sent", as in Django. */
 const NO_HEADERS = hash('md5', '');
@@ -26,7 +26,7 @@ export interface PageKey {
 
 /** Express's request, as far as it is used. */
 interface ExpressRequest {
-  readonly app?: { get?: (name: 'trust proxy fn' | 'query parser fn') => unknown };
+  readonly app?: { get?: (name: 'query parser fn') => unknown };
   originalUrl?: string;
   readonly baseUrl?: string;
 }
@@ -144,32 +144,6 @@ function suffixOf(req: Request, { language, timeZone, segment }: PageSettings): 
 /** Keeps an element of the key from looking like two, and fit for Memcached. */
 function escapeDots(element: string): string {
   return element.replace(/[^\w/+-]/g, (char) => `%${char.charCodeAt(0).toString(16)}%`);
-}
-
-function originOf(req: Request): { scheme: string; host: string | undefined } {
-  const headers = headersOf(req);
-  const socket = req.socket as TLSSocket;
-  const isEncrypted = socket?.encrypted === true;
-  let scheme = isEncrypted ? 'https' : 'http';
-  let host = (headers[':authority'] as string | undefined) ?? headers.host;
-  const forwardedHost = headers['x-forwarded-host'];
-  const forwardedProto = headers['x-forwarded-proto'];
-  if ((forwardedHost !== undefined || forwardedProto !== undefined) && trustsProxy(req)) {
-    // An empty first element is what Express takes, too. No URL can be made of it.
-    if (forwardedHost) host = firstOf(forwardedHost);
-    if (forwardedProto) scheme = firstOf(forwardedProto);
-  }
-  return { scheme, host: host === '' ? undefined : host };
-}
-
-/** Whether the peer may speak for the client, by the setting `trust proxy` of an Express app. */
-function trustsProxy(req: Request): boolean {
-  const trust = (req as ExpressRequest).app?.get?.('trust proxy fn');
-  return typeof trust === 'function' && trust(req.socket.remoteAddress, 0) === true;
-}
-
-function firstOf(value: string | string[]): string {
-  return String(value).split(',', 1)[0]!.trim();
 }
 
 /** Whether scheme, host and target can be told apart again once joined. */

@@ -1,4 +1,5 @@
-import { cachePage } from 'cachewright';
+import { cachePage, fetchFromCache, updateCache } from 'cachewright';
+import express from 'express';
 import { freshCaches } from '../support/fresh-caches';
 import { makeOrigin } from '../support/origin';
 import { pageApp } from '../support/page-app';
@@ -50,6 +51,19 @@ test('a header that was read only if another is there counts all the same', asyn
   await visit(app, '/page').set('X-Host', 'evil').expect('host evil');
   await visit(app, '/page').set('X-Forwarded-Host', 'worse').expect('host worse');
   await visit(app, '/page').expect('host none');
+});
+
+test.each([
+  ['X-Forwarded-Host', 'evil.example'],
+  ['X-Forwarded-Proto', 'gopher'],
+])('%s, trusted by an app below the one with the cache, leaves no trace', async (name, value) => {
+  const below = express().set('trust proxy', true);
+  below.get('/page', (req, res) => res.end(`${req.protocol}://${req.hostname}`));
+  const app = express();
+  app.use(updateCache(), fetchFromCache());
+  app.use('/below', below);
+  await visit(app, '/below/page').set(name, value);
+  await visit(app, '/below/page').expect('http://www.example.com');
 });
 
 function pageHandler(name: string) {

@@ -1,5 +1,8 @@
+import { fetchFromCache, updateCache } from 'cachewright';
+import express from 'express';
 import request from 'supertest';
 import { freshCaches } from '../support/fresh-caches';
+import { serveHttp2 } from '../support/http-client';
 import { pageApp } from '../support/page-app';
 import { bodiesIn, lastLines, type RawSite, serveRaw } from '../support/raw-client';
 import { settled } from '../support/settled';
@@ -32,6 +35,41 @@ test.each([
   await request(app).get('/page').set('Host', 'www.example.com').expect(VICTIM);
   await request(app).get('/page').set('Host', host);
   await request(app).get('/page').set('Host', 'www.example.com').expect(VICTIM);
+});
+
+test('a Host that is read beside the forwarded one reaches nobody else', async () => {
+  const app = express().set('trust proxy', true);
+  app.use(updateCache(), fetchFromCache());
+  app.get('/page', (req, res) => res.end(`${req.hostname} ${req.headers.host}`));
+  const forwarded = () => request(app).get('/page').set('X-Forwarded-Host', 'www.example.com');
+  await forwarded().set('Host', 'evil.example');
+  await request(app)
+    .get('/page')
+    .set('Host', 'www.example.com')
+    .expect('www.example.com www.example.com');
+});
+
+test('on HTTP/2, neither a Host nor a scheme of the client’s invention reaches others', async () => {
+  const pair = [updateCache(), fetchFromCache()] as const;
+  const site = await serveHttp2((req, res) =>
+    pair[0](req, res, () =>
+      pair[1](req, res, () => res.end(`${req.scheme}://${req.headers.host ?? req.authority}`)),
+    ),
+  );
+  const get = async (headers: Record<string, string>) => {
+    const { body } = await site.get('/page', { ':authority': 'www.example.com', ...headers });
+    await settled();
+    return body.toString();
+  };
+  try {
+    await get({ host: 'evil.example' });
+    expect(await get({})).toBe('http://www.example.com');
+    expect(await get({ host: 'www.example.com' })).toBe('http://www.example.com');
+    await get({ ':authority': 'other.example', ':scheme': 'gopher' });
+    expect(await get({ ':authority': 'other.example' })).toBe('http://other.example');
+  } finally {
+    await site.close();
+  }
 });
 
 describe('sent as bytes', () => {

@@ -109,7 +109,8 @@ describeEachStack((build) => {
       'accept-language': 'de',
     });
     expect(second!.rawHeaders).toEqual(['host', first!.headers.host, 'accept-language', 'de']);
-    expect(second!.socket.remoteAddress).toBe('127.0.0.1');
+    // One that nobody has (RFC 5737).
+    expect(second!.socket.remoteAddress).toBe('192.0.2.1');
     expect(second!.complete).toBe(true);
   });
 
@@ -807,3 +808,21 @@ function pageAppOnHttp(options: PageCacheOptions) {
   };
   return { app, origin };
 }
+
+test('what is shown to those inside alone is not rendered behind the scenes', async () => {
+  const app = express().set('trust proxy', true);
+  app.use(updateCache({ seconds: 10, staleWhileRevalidate: 20 }));
+  app.use((req, res, next) => {
+    res.locals.isInside = /^(::ffff:)?(127|10)\./.test(req.ip ?? '');
+    next();
+  });
+  app.use(fetchFromCache());
+  app.get('/page', (_req, res) => res.end(res.locals.isInside ? 'and the log' : 'page'));
+  const visitor = () => visit(app, '/page').set('X-Forwarded-For', '203.0.113.9');
+  await visitor().expect('page');
+  await settled();
+  clock.advance(10);
+  await visitor().expect('page');
+  await settled();
+  await visitor().expect('page').expect('Age', '0');
+});

@@ -1,6 +1,7 @@
 import { fetchFromCache, type PageCacheOptions, updateCache } from 'cachewright';
 import express from 'express';
 import { freshCaches } from '../support/fresh-caches';
+import type { Listener } from '../support/stacks';
 import { visit } from '../support/visit';
 
 freshCaches();
@@ -80,7 +81,9 @@ test.each<[string, Look]>([
   expect(calls()).toBe(1);
 });
 
-test.each(['cookies', 'signedCookies', 'session'])('req.%s counts as Cookie', async (name) => {
+const MADE_OF_COOKIES = ['cookies', 'signedCookies', 'session', 'sessionID'];
+
+test.each(MADE_OF_COOKIES)('req.%s counts as Cookie', async (name) => {
   const look: Look = (req) => JSON.stringify((req as unknown as Record<string, unknown>)[name]);
   const { app } = site(look, {}, [give({ [name]: { a: 1 } })]);
   expect(await varyOf(app)).toBe('Cookie');
@@ -90,6 +93,8 @@ test.each<[string, Look, object]>([
   ['ip', (req) => req.ip, {}],
   ['ips', (req) => req.ips, {}],
   ['user', (req) => (req as unknown as { user: object }).user, { user: {} }],
+  ['auth', (req) => (req as unknown as { auth: object }).auth, { auth: {} }],
+  ['auth, although there is none,', (req) => (req as { auth?: object }).auth, {}],
   ['rawHeaders', (req) => req.rawHeaders.length, {}],
   ['headersDistinct', (req) => req.headersDistinct.cookie, {}],
   ['user, although nobody is logged in,', (req) => (req as { user?: object }).user, {}],
@@ -100,13 +105,28 @@ test.each<[string, Look, object]>([
   expect(calls()).toBe(2);
 });
 
-test.each(['cookies', 'signedCookies', 'session'])(
-  'req.%s counts as Cookie where there is none, too',
-  async (name) => {
-    const { app } = site((req) => (req as unknown as Record<string, unknown>)[name]);
-    expect(await varyOf(app)).toBe('Cookie');
-  },
-);
+test.each(MADE_OF_COOKIES)('req.%s counts as Cookie where there is none, too', async (name) => {
+  const { app } = site((req) => (req as unknown as Record<string, unknown>)[name]);
+  expect(await varyOf(app)).toBe('Cookie');
+});
+
+test.each<[string, Look]>([
+  ['ip', (req) => req.ip],
+  ['ips', (req) => req.ips],
+])('nor one for which an app behind the cache has read req.%s', async (_name, look) => {
+  let calls = 0;
+  const app = express();
+  app.get('/page', (req, res) => {
+    calls += 1;
+    res.end(String(look(req, res)));
+  });
+  const update = updateCache();
+  const fetch = fetchFromCache();
+  const front: Listener = (req, res) =>
+    update(req, res, () => fetch(req, res, () => app(req, res)));
+  for (const _visit of [1, 2]) await visit(front, '/page').expect(200);
+  expect(calls).toBe(2);
+});
 
 test('a user that handlers have made of a header counts as that header', async () => {
   const { app, calls } = site((req) => {
