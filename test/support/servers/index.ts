@@ -1,8 +1,11 @@
 export { describeWithServer } from './describe-with-server';
-export { type MariaDbServer, sharedMariaDb, startMariaDb } from './mariadb';
+export { sharedMariaDb, startMariaDb } from './mariadb';
 export { type MemcachedServer, type MemcachedServerOptions, startMemcached } from './memcached';
-export { type PostgresServer, sharedPostgres, startPostgres } from './postgres';
+export { sharedPostgres, startPostgres } from './postgres';
 export type { ServerKind } from './programs';
 export { type RedisServer, type RedisServerOptions, startRedis } from './redis';
-export type { Server } from './server-process';
+export { type RedisCluster, startRedisCluster } from './redis-cluster';
+export { type RedisReplicas, startRedisReplicas } from './redis-replicas';
+export { type RedisSentinel, startSentinel } from './redis-sentinel';
+export type { NetworkServer, Server } from './server-process';
 export type { SharedDatabase } from './shared-server';

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { signalTree, startOf } from './processes';
+import { sendSignal, signalTree, startOf } from './processes';
 import { RUN_DIRECTORY_PREFIX } from './run-directory';
 import type { PidRecord } from './server-process';
 
@@ -40,7 +40,15 @@ export async function endDeadRuns(): Promise<void> {
       // Another run is just making it, or removing it.
       continue;
     }
-    if (startOf(owner.pid) !== owner.start) await endRun(directory);
+    if (startOf(owner.pid) === owner.start) continue;
+    const taken = `${directory}-ended-by-${process.pid}`;
+    try {
+      renameSync(directory, taken);
+    } catch {
+      // Another run has taken it on.
+      continue;
+    }
+    await endRun(taken);
   }
 }
 
@@ -51,7 +59,7 @@ function isRunning({ pid, start }: PidRecord): boolean {
 
 async function end(record: PidRecord): Promise<void> {
   signalTree(record.pid, 'SIGCONT');
-  process.kill(record.pid, record.stopSignal);
+  sendSignal(record.pid, record.stopSignal);
   const deadlineAt = Date.now() + STOP_DEADLINE_MS;
   while (isRunning(record) && Date.now() < deadlineAt) await delay(10);
   if (isRunning(record)) signalTree(record.pid, 'SIGKILL');

@@ -1,24 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createConnection } from 'mysql2/promise';
 import { programPath } from './programs';
-import { type Place, type Server, startServer } from './server-process';
+import { type NetworkServer, type Place, startServer } from './server-process';
 import { type SharedDatabase, sharedDatabase } from './shared-server';
 
 const USER = 'cachewright';
 const PASSWORD = 'secret';
 
-/** A running MariaDB, for a test that freezes or kills it. */
-export interface MariaDbServer extends Server {
-  /** With user and password, of an empty database. */
-  readonly url: string;
-  readonly host: string;
-  readonly port: number;
-}
-
-/** Starts a MariaDB. It takes a few seconds: use {@link sharedMariaDb} where that will do. */
-export async function startMariaDb(): Promise<MariaDbServer> {
+/** Starts a MariaDB for a test that freezes or kills it, with an empty database. It takes a few seconds: use {@link sharedMariaDb} where that will do. */
+export async function startMariaDb(): Promise<NetworkServer> {
   return start(false);
 }
 
@@ -33,7 +24,7 @@ export async function sharedMariaDb(): Promise<SharedDatabase> {
   });
 }
 
-async function start(isShared: boolean): Promise<MariaDbServer> {
+async function start(isShared: boolean): Promise<NetworkServer> {
   const { server, place } = await startServer('mariadb', prepare, { isShared });
   return Object.assign(server, {
     url: `mysql://${USER}:${PASSWORD}@127.0.0.1:${place.port}/main`,
@@ -76,6 +67,8 @@ GRANT ALL ON *.* TO '${USER}'@'127.0.0.1';
 }
 
 async function query(url: string, sql: string): Promise<void> {
+  // Not every test file that starts a server is to load this one's client.
+  const { createConnection } = await import('mysql2/promise');
   const connection = await createConnection(url);
   try {
     await connection.query(sql);

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { programPath } from './programs';
-import { type Place, type Server, startServer } from './server-process';
+import { type NetworkServer, type Place, startServer } from './server-process';
 
 /** How a Memcached of a test is to be. */
 export interface MemcachedServerOptions {
@@ -18,11 +18,9 @@ export interface MemcachedServerOptions {
 }
 
 /** A running Memcached. */
-export interface MemcachedServer extends Server {
-  /** `host:port`, or the path of its Unix socket: what Django calls its location. */
+export interface MemcachedServer extends NetworkServer {
+  /** `host:port`, or the path of its Unix socket. */
   readonly url: string;
-  readonly host: string;
-  readonly port: number;
   /** Its Unix socket, if it listens on one. */
   readonly path: string | undefined;
 }

@@ -1,24 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { chownSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Client } from 'pg';
 import { programPath } from './programs';
-import { type Place, type Server, startServer } from './server-process';
+import { type NetworkServer, type Place, startServer } from './server-process';
 import { type SharedDatabase, sharedDatabase } from './shared-server';
 
 const USER = 'cachewright';
 const PASSWORD = 'secret';
 
-/** A running PostgreSQL, for a test that freezes or kills it. */
-export interface PostgresServer extends Server {
-  /** With user and password, of an empty database. */
-  readonly url: string;
-  readonly host: string;
-  readonly port: number;
-}
-
-/** Starts a PostgreSQL. It takes a second or two: use {@link sharedPostgres} where that will do. */
-export async function startPostgres(): Promise<PostgresServer> {
+/** Starts a PostgreSQL for a test that freezes or kills it, with an empty database. It takes a second or two: use {@link sharedPostgres} where that will do. */
+export async function startPostgres(): Promise<NetworkServer> {
   return start(false);
 }
 
@@ -33,7 +24,7 @@ export async function sharedPostgres(): Promise<SharedDatabase> {
   });
 }
 
-async function start(isShared: boolean): Promise<PostgresServer> {
+async function start(isShared: boolean): Promise<NetworkServer> {
   const { server, place } = await startServer('postgres', prepare, { isShared });
   return Object.assign(server, {
     url: `postgres://${USER}:${PASSWORD}@127.0.0.1:${place.port}/postgres`,
@@ -101,6 +92,8 @@ function unprivilegedUser(): { uid: number; gid: number } | undefined {
 }
 
 async function query(url: string, sql: string): Promise<void> {
+  // Not every test file that starts a server is to load this one's client.
+  const { Client } = await import('pg');
   const client = new Client({ connectionString: url });
   await client.connect();
   try {

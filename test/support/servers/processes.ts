@@ -25,16 +25,17 @@ export function startOf(pid: number): string | undefined {
 export function signalTree(pid: number, signal: NodeJS.Signals): void {
   const stopped = stopTree(pid);
   if (signal === 'SIGSTOP') return;
-  for (const id of stopped) send(id, signal);
+  for (const id of stopped) sendSignal(id, signal);
 }
 
 /** Stops the parent first: it starts no others while its children are looked for. */
 function stopTree(pid: number): number[] {
-  send(pid, 'SIGSTOP');
+  sendSignal(pid, 'SIGSTOP');
   return [pid, ...childrenOf(pid).flatMap(stopTree)];
 }
 
-function send(pid: number, signal: NodeJS.Signals): void {
+/** Sends a signal to a process, if it runs. */
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {

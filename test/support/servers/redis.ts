@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Certificate, makeCertificate } from './certificate';
 import { programPath } from './programs';
-import { type Place, type Server, startServer } from './server-process';
+import { type NetworkServer, type Place, startServer } from './server-process';
 
 /** How a Redis of a test is to be. */
 export interface RedisServerOptions {
@@ -19,11 +19,9 @@ export interface RedisServerOptions {
 }
 
 /** A running Redis, which keeps nothing on disk. */
-export interface RedisServer extends Server {
+export interface RedisServer extends NetworkServer {
   /** With user and password: `redis://`, `rediss://` or `unix://`. */
   readonly url: string;
-  readonly host: string;
-  readonly port: number;
   /** Its Unix socket, if it listens on one. */
   readonly path: string | undefined;
   /** The certificate to trust, in PEM, if it takes TLS. */

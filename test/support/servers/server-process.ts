@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } 
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from './free-port';
-import { signalTree, startOf } from './processes';
+import { sendSignal, signalTree, startOf } from './processes';
 import { makeServerFolder, runFolder } from './run-directory';
 
 /** A real server of one test file. */
@@ -23,6 +23,14 @@ export interface Server {
    * databases with what they held.
    */
   restart(): Promise<void>;
+}
+
+/** A server with an address. */
+export interface NetworkServer extends Server {
+  /** Its address with user and password, as its clients take it. */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
 }
 
 /** How a server is started. */
@@ -195,7 +203,7 @@ export class ServerProcess implements Server {
   async #end(): Promise<void> {
     if (this.#isRunning) {
       this.thaw();
-      process.kill(this.pid, this.#command.stopSignal ?? 'SIGTERM');
+      sendSignal(this.pid, this.#command.stopSignal ?? 'SIGTERM');
       const patience = new AbortController();
       await Promise.race([
         this.#exited,
