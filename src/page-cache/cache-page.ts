@@ -1,7 +1,7 @@
 import type { BaseCache } from '../cache/base-cache';
 import { checkTimeout } from '../cache/timeouts';
 import { asMiddleware, type Middleware } from '../headers/middleware';
-import { registerSpace } from './invalidate';
+import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
 import { PageTransaction } from './transaction';
@@ -17,7 +17,8 @@ export interface CachePageOptions
 
 /**
  * Caches what one route answers. Works before a handler and around one:
- * `app.get('/a', cachePage(60), view)` or `app.get('/a', cachePage(60)(view))`.
+ * `app.get('/a', cachePage(60), view)` or `app.get('/a', cachePage(60)(view))`. Where it stands
+ * before other methods, too (`app.all`), one that succeeds and is not safe removes the pages.
  *
  * @param seconds - How long the page lives, whatever its headers say; they are sent with this
  *   `max-age` or the handler's, if that is smaller. `0` or less: nothing is stored, and browsers
@@ -39,6 +40,7 @@ export function cachePage(seconds: number | null, options: CachePageOptions = {}
       return new PageTransaction(req, res, currentSettings(), seconds).lookUp(next);
     }
     tellAtHead(req, res, currentSettings(), { fwd: 'method' });
+    invalidateOnSuccess(req, res);
     next();
   });
 }

@@ -30,7 +30,8 @@ export function updatedFields(stored: StoredResponse, res: ServerResponse, now: 
   for (const name of res.getHeaderNames()) {
     if (isHopByHop(name) || OF_THE_BODY.has(name)) continue;
     const value = res.getHeader(name)!;
-    sent.set(name, Array.isArray(value) ? value : String(value));
+    // A list of our own, for that of the response may still grow.
+    sent.set(name, Array.isArray(value) ? [...value] : String(value));
   }
   // The date of the head, which Node adds only as it is sent.
   if (res.sendDate && !sent.has('date')) sent.set('date', formatHttpDate(now));

@@ -6,6 +6,11 @@ import type { PageSettings } from './page-settings';
 import { removePage } from './page-store';
 import { absoluteUrl, keysOf, pageUrl } from './request-key';
 
+/** Methods that change nothing (RFC 9110 §9.2.1). */
+const SAFE_METHODS = new Set([
+  ...['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY'],
+]);
+
 /** Page caches of this process, by what tells their keys apart. */
 const spaces = new Set<() => PageSettings>();
 
@@ -83,6 +88,7 @@ export async function invalidate(url: string): Promise<void> {
  * @see RFC 9111 §4.4
  */
 export function invalidateOnSuccess(req: Request, response: Response): void {
+  if (SAFE_METHODS.has(req.method ?? '')) return;
   const res = response as ServerResponse;
   onResponseHead(res, () => {
     const url = absoluteUrl(req);

@@ -1,8 +1,14 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Request, Response } from '../headers/middleware';
 import type { HeaderValue } from '../http/header-value';
-import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
+import { withCountingCookies } from './cookie-rules';
+import {
+  checkPageOptions,
+  type PageCacheOptions,
+  type PageSettings,
+  settingsFor,
+} from './page-settings';
 import { findResponse, keepVaryList } from './page-store';
-import { headersOf } from './read-tracker';
 import {
   absoluteUrl,
   type PageKey,
@@ -13,11 +19,12 @@ import {
   withRewrittenTarget,
 } from './request-key';
 import { varyingNames } from './varying-names';
+import { headersOf } from './watched-headers';
 
 /** Which page cache a key belongs to. What is omitted is as `configurePageCache` has set it. */
 export type PageKeyOptions = Pick<
   PageCacheOptions,
-  'cache' | 'keyPrefix' | 'seconds' | 'language' | 'timeZone'
+  'cache' | 'keyPrefix' | 'seconds' | 'key' | 'language' | 'timeZone'
 >;
 
 /**
@@ -34,8 +41,8 @@ export async function learnCacheKey(
 ): Promise<string> {
   checkPageOptions('learnCacheKey', options);
   const settings = settingsFor(options)();
-  const key = pageKeyOf(req, req.method === 'HEAD' ? 'HEAD' : 'GET', options);
-  const headers = withRewrittenTarget(req, headersOf(req));
+  const key = pageKeyOf(req, req.method === 'HEAD' ? 'HEAD' : 'GET', settings);
+  const headers = countingHeaders(req, settings);
   const names = varyingNames(res.getHeader('vary') as HeaderValue, settings);
   const vary = headers[REWRITTEN_TARGET] === undefined ? names : [REWRITTEN_TARGET, ...names];
   await keepVaryList(settings, key, vary, Date.now() + (settings.seconds ?? 0) * 1000);
@@ -55,17 +62,21 @@ export async function getCacheKey(
   { method = 'GET', ...options }: PageKeyOptions & { readonly method?: 'GET' | 'HEAD' } = {},
 ): Promise<string | null> {
   checkPageOptions('getCacheKey', options);
-  const key = pageKeyOf(req, method, options);
   const settings = settingsFor(options)();
-  const headers = withRewrittenTarget(req, headersOf(req));
+  const key = pageKeyOf(req, method, settings);
+  const headers = countingHeaders(req, settings);
   const { vary } = await findResponse(settings, key, headers);
   return vary === undefined ? null : variantKey(key, variantOf(vary, headers, settings));
 }
 
-function pageKeyOf(req: Request, method: 'GET' | 'HEAD', options: PageKeyOptions): PageKey {
-  const url = absoluteUrl(req);
+function pageKeyOf(req: Request, method: 'GET' | 'HEAD', settings: PageSettings): PageKey {
+  const url = absoluteUrl(req, settings.targetRule);
   if (url === undefined) {
     throw new TypeError('The request has no Host, or not one that makes an absolute URL.');
   }
-  return pageKeyFor(req, url, method, settingsFor(options)());
+  return pageKeyFor(req, url, method, settings);
+}
+
+function countingHeaders(req: Request, { cookies }: PageSettings): IncomingHttpHeaders {
+  return withRewrittenTarget(req, withCountingCookies(headersOf(req), cookies));
 }

@@ -449,7 +449,10 @@ export function reportFailure(
   failure: PageCacheFailure,
 ): void {
   try {
-    onError(error, failure);
+    const reported: unknown = onError(error, failure);
+    if (reported instanceof Promise) {
+      reported.catch((hookError: unknown) => warnOfFailure(hookError, failure));
+    }
   } catch (hookError) {
     warnOfFailure(hookError, failure);
   }

@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
+import { isUint8Array } from 'node:util/types';
 import type { Response } from '../headers/middleware';
 import { onResponseHead } from '../headers/on-response-head';
 import { isFieldText } from '../http/header-value';
@@ -68,7 +69,7 @@ export function recordResponse(response: Response, isHead: boolean, events: Reco
       const { limit, body } = events.onHead();
       head = limit === undefined || isClientGone(res) ? undefined : snapshot(res);
       if (head !== undefined) {
-        sink = new BodySink(limit!, declaredLength(res));
+        sink = new BodySink(limit!, isHead ? 0 : declaredLength(res));
         refuseTrailers();
         res.once('close', () => abandon('gone'));
       } else if (limit !== undefined) {
@@ -83,7 +84,7 @@ export function recordResponse(response: Response, isHead: boolean, events: Reco
   res.write = function recordWrite(this: ServerResponse, ...args: unknown[]) {
     // HTTP/2's `end(chunk)` comes by here, too.
     if (isEnding || !events.isWanted()) return write.apply(this, args);
-    if (!res.headersSent && events.mayReplace()) res.writeHead(res.statusCode);
+    if (!res.headersSent && isBytes(args[0]) && events.mayReplace()) res.writeHead(res.statusCode);
     if (substitute !== undefined) {
       append(args);
       const callback = args.find((arg) => typeof arg === 'function');
@@ -99,7 +100,8 @@ export function recordResponse(response: Response, isHead: boolean, events: Reco
     if (isEnding || !events.isWanted()) return end.apply(this, args);
     isEnding = true;
     try {
-      if (!res.headersSent && events.mayReplace()) {
+      const isSendable = args[0] === undefined || args[0] === null || typeof args[0] === 'function';
+      if (!res.headersSent && (isSendable || isBytes(args[0])) && events.mayReplace()) {
         declareLength(res, args);
         res.writeHead(res.statusCode);
       }
@@ -161,6 +163,11 @@ export function recordResponse(response: Response, isHead: boolean, events: Reco
 }
 
 const NOTHING = Buffer.alloc(0);
+
+/** Whether Node takes it for a part of a body. What it refuses leaves the head to an error page. */
+function isBytes(chunk: unknown): boolean {
+  return typeof chunk === 'string' || isUint8Array(chunk);
+}
 
 /**
  * Announces the length of a body that is sent in one piece, as Node does by itself while the head

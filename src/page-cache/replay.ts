@@ -28,7 +28,8 @@ export function replay(
 ): void {
   const res = response as ServerResponse;
   const age = stored.age(Date.now());
-  let fields = age === undefined ? stored.fields : [...stored.agelessFields, 'Age', String(age)];
+  const kept = ownLists(age === undefined ? stored.fields : stored.agelessFields);
+  let fields = age === undefined ? kept : [...kept, 'Age', String(age)];
   if (cacheStatus !== undefined) {
     const status = joinCacheStatus(stored.field('cache-status'), cacheStatus);
     fields = [...withoutField(fields, 'cache-status'), 'Cache-Status', status];
@@ -59,9 +60,21 @@ export function putHead(
   }
   res.statusCode = status;
   if (!('stream' in res)) res.statusMessage = reason;
-  for (let i = 0; i < fields.length; i += 2) {
-    res.setHeader(fields[i] as string, fields[i + 1] as string | string[]);
+  const own = ownLists(fields);
+  for (let i = 0; i < own.length; i += 2) {
+    res.setHeader(own[i] as string, own[i + 1] as string | string[]);
   }
+}
+
+/**
+ * The fields with lists of their own: middleware adds to those that it finds on a response, as
+ * packages for cookies do, and one visitor's cookie would be stored for all.
+ */
+function ownLists(fields: FieldList): FieldList {
+  const hasLists = fields.some((field) => typeof field !== 'string');
+  return hasLists
+    ? fields.map((field) => (typeof field === 'string' ? field : [...field]))
+    : fields;
 }
 
 function replayPart(

@@ -4,9 +4,6 @@ import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
 import { PageTransaction } from './transaction';
 
-/** Methods that change nothing, besides those that are cached (RFC 9110 §9.2.1). */
-const SAFE_METHODS = new Set(['OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY']);
-
 /**
  * The outer half of the page cache, mounted **before** everything else: it stores what
  * {@link fetchFromCache} did not find. Being outermost it sees the response last, with the final
@@ -34,7 +31,7 @@ export function updateCache(options: PageCacheOptions = {}): Middleware {
       new PageTransaction(req, res, currentSettings()).watchResponse();
     } else {
       tellAtHead(req, res, currentSettings(), { fwd: 'method' });
-      if (!SAFE_METHODS.has(req.method ?? '')) invalidateOnSuccess(req, res);
+      invalidateOnSuccess(req, res);
     }
     next();
   });

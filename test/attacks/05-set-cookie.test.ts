@@ -75,3 +75,40 @@ test('a cookie that middleware sets as the head is sent is given to one visitor 
   const second = await visit(app, '/welcome');
   expect(first.headers['set-cookie']).not.toEqual(second.headers['set-cookie']);
 });
+
+describe('a cookie that middleware adds to those of a stored page', () => {
+  /** Gives a visitor who logs in a cookie, added in place to what is there, as packages do. */
+  const login: Step = (req, res, next) => {
+    const { writeHead } = res;
+    res.writeHead = ((status: number, fields: (string | string[])[] = []) => {
+      for (let i = 0; i < fields.length; i += 2) {
+        res.setHeader(fields[i] as string, fields[i + 1]!);
+      }
+      const cookies = res.getHeader('Set-Cookie');
+      const { user } = req.headers;
+      if (user !== undefined && Array.isArray(cookies)) cookies.push(`sid=${user}`);
+      return writeHead.call(res, status);
+    }) as never;
+    next();
+  };
+
+  test.each<[string, Record<string, string>]>([
+    ['on a hit', {}],
+    ['on one with a condition', { 'If-None-Match': '"other"' }],
+  ])('%s is this visitor’s alone', async (_when, conditions) => {
+    const cached = cachePage(60, { storeCookies: true, varyOnRead: false });
+    const origin = makeOrigin((res) => {
+      res.setHeader('ETag', '"v1"');
+      res.setHeader('Set-Cookie', ['theme=dark', 'size=2']);
+      res.end('hello');
+    });
+    const handle = cached(origin.handle);
+    const app: Listener = (req, res) => login(req, res, () => handle(req, res));
+    const cookiesOf = async (headers: Record<string, string>) =>
+      (await visit(app, '/page').set(headers)).headers['set-cookie'];
+    await cookiesOf({});
+    expect(await cookiesOf({ user: 'alice', ...conditions })).toContain('sid=alice');
+    expect(await cookiesOf({})).toEqual(['theme=dark', 'size=2']);
+    expect(origin.calls).toBe(1);
+  });
+});

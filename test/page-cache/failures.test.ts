@@ -284,3 +284,15 @@ describeEachStack((build) => {
     }
   });
 });
+
+test('a hook that rejects costs neither the page nor the process', async () => {
+  const warn = jest.spyOn(process, 'emitWarning').mockImplementation();
+  const onError = async (): Promise<void> => {
+    throw new Error('the hook is broken, too');
+  };
+  const { app } = pageApp(undefined, { options: { cache: new RejectingCache(), onError } });
+  await visit(app, '/page').expect('page 1');
+  await settled();
+  expect(warn).toHaveBeenCalledWith(expect.stringMatching(/hook is broken/), expect.anything());
+  warn.mockRestore();
+});

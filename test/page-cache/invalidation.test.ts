@@ -257,3 +257,25 @@ describe('invalidate(url)', () => {
     expect(failures.length).toBeGreaterThan(0);
   });
 });
+
+describe('cachePage() before all methods of a route', () => {
+  const app = express();
+  let made = 0;
+  app.all('/a', cachePage(60), (req, res) => {
+    if (req.method === 'GET') made += 1;
+    res.status(Number(req.get('X-Status') ?? 200)).send(`page ${made}`);
+  });
+
+  test.each([
+    ['POST', 'a write', 200, 2],
+    ['POST', 'a write that fails', 409, 1],
+    ['OPTIONS', 'a question', 200, 1],
+  ])('%s, %s with status %i', async (method, _what, status, wanted) => {
+    made = 0;
+    await invalidate('http://www.example.com/a');
+    await visit(app, '/a').expect('page 1');
+    await visit(app, '/a', method.toLowerCase() as 'post').set('X-Status', String(status));
+    await settled();
+    await visit(app, '/a').expect(`page ${wanted}`);
+  });
+});

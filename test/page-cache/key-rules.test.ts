@@ -1,4 +1,11 @@
-import { fetchFromCache, type PageKeyRules, updateCache } from 'cachewright';
+import {
+  cache,
+  fetchFromCache,
+  getCacheKey,
+  learnCacheKey,
+  type PageKeyRules,
+  updateCache,
+} from 'cachewright';
 import express from 'express';
 import express4 from 'express4';
 import { freshCaches } from '../support/fresh-caches';
@@ -117,4 +124,30 @@ test.each([
   [{ segment: 'paid' }, /segment/],
 ])('%j is refused when the middleware is made', (key, message) => {
   expect(() => updateCache({ key: key as never })).toThrow(message);
+});
+
+test('getCacheKey() and learnCacheKey() go by the same rules', async () => {
+  const key = { query: { ignore: ['utm_*'] }, cookies: ['theme'] };
+  const keys: (string | null)[] = [];
+  const app = express();
+  app.use(async (req, _res, next) => {
+    keys.push(await getCacheKey(req, { key }));
+    next();
+  });
+  app.use(updateCache({ key }), fetchFromCache());
+  app.get('/page', async (req, res) => {
+    res.vary('Cookie');
+    keys.push(await learnCacheKey(req, res, { key }));
+    res.end('page');
+  });
+  await visit(app, '/page?utm_source=a&id=1').set('Cookie', 'theme=dark; _ga=1');
+  await visit(app, '/page?id=1&utm_source=b').set('Cookie', '_ga=2; theme=dark');
+  const [before, learnt, after, ...others] = keys;
+  expect(others).toEqual([]);
+  expect([before, typeof learnt]).toEqual([null, 'string']);
+  expect(after).toBe(learnt);
+  await cache.delete(after!);
+  await visit(app, '/page?id=1').set('Cookie', 'theme=dark');
+  // Asked, and learnt again.
+  expect(keys).toHaveLength(5);
 });

@@ -392,6 +392,21 @@ describe("a client's own conditions", () => {
     expect(origin.calls).toBe(3);
   });
 
+  test('leave the head to the error page where Node refuses what the handler sends', async () => {
+    const { app } = pageApp((res, call) => {
+      try {
+        if (call === 1) res.end(123);
+        else res.write(123);
+      } catch {
+        res.statusCode = 500;
+        res.end('sorry');
+      }
+    });
+    for (const _way of ['end', 'write']) {
+      await visit(app, '/page').set('If-None-Match', '"v1"').expect(500, 'sorry');
+    }
+  });
+
   test('are answered from the page that was validated', async () => {
     const { app, asked } = validatingSite({ etag: () => '"v1"' });
     await visit(app, '/page').expect('page 1');
