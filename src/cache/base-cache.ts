@@ -380,6 +380,11 @@ export abstract class BaseCache {
     return this.#within(deadlineMs, this.add(key, token, seconds));
   }
 
+  /** The token under which `key` is leased. @throws as {@link BaseCache.getFrozen} does @internal */
+  readLease(key: string, deadlineMs: number): Promise<unknown> {
+    return this.#within(deadlineMs, this.get(key));
+  }
+
   /**
    * Ends a lease, or makes it last from now on, if it is still the owner of `token` who has it.
    *

@@ -290,10 +290,9 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   #onRefused(refusal: NotStored, status: number): HeadDecision {
     this.#outcome = { ...this.#outcome, detail: refusal };
     // An error says nothing of the page itself, and this client's wishes nothing of the next one's.
-    if (!ERRORS.has(status) && status !== 304 && !this.#mustNotStore) {
-      this.#flights?.markUncacheable(this.#storageKey, Date.now());
-    }
-    this.#land({ kind: 'uncacheable' });
+    const isLasting = !ERRORS.has(status) && status !== 304 && !this.#mustNotStore;
+    if (isLasting) this.#flights?.markUncacheable(this.#storageKey, Date.now());
+    this.#land({ kind: 'uncacheable', isLasting });
     return {};
   }
 
@@ -369,7 +368,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
       return;
     }
     this.#flights?.markUncacheable(this.#storageKey, Date.now());
-    this.#land({ kind: 'uncacheable' });
+    this.#land({ kind: 'uncacheable', isLasting: true });
   }
 
   /** Whether the handlers read something after the head, too late to be told of in `Vary`. */
@@ -382,7 +381,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
 
   #keep(key: PageKey, vary: readonly string[], response: StoredResponse): void {
     if (isInvalidatedSince(key.url, this.#begunAt)) {
-      this.#land({ kind: 'uncacheable' });
+      this.#land({ kind: 'uncacheable', isLasting: false });
       return;
     }
     const flights = this.#flights;
@@ -392,10 +391,15 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     if (isShared) flights?.markStored(this.#storageKey);
     else flights?.markUncacheable(this.#storageKey, now);
     // Never rejects: a cache that fails is reported, and the visitor has the page already.
-    const written = storeResponse(this.#settings, key, vary, this.#headers, response);
+    const mayStore = this.#flight?.mayStore() ?? true;
+    const store = () => storeResponse(this.#settings, key, vary, this.#headers, response);
+    const written =
+      mayStore instanceof Promise
+        ? mayStore.then((isOurs) => (isOurs ? store() : undefined))
+        : store();
     this.#land(
       !isShared
-        ? { kind: 'uncacheable' }
+        ? { kind: 'uncacheable', isLasting: true }
         : {
             kind: 'stored',
             variant: variantOf(vary, this.#headers, this.#settings),

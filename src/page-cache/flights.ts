@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { BaseCache } from '../cache/base-cache';
+import type { BaseCache, MaybePromise } from '../cache/base-cache';
 import type { StoredResponse } from './stored-response';
 
 /** How the run of a handler ended, for those who wait for what it makes. */
@@ -14,7 +14,8 @@ export type Landing =
       /** Fulfilled once others find it in the cache, or never will. */
       readonly written: Promise<void>;
     }
-  | { readonly kind: 'uncacheable' }
+  /** Not stored, and if that `isLasting`, nor will it be the next time. */
+  | { readonly kind: 'uncacheable'; readonly isLasting: boolean }
   | { readonly kind: 'failed' };
 
 /** How long a page that proved uncacheable is rendered without anybody waiting for anybody. */
@@ -31,9 +32,16 @@ interface Failures {
   readonly retryAt: number;
 }
 
+/** What keeps other processes from rendering the same page. */
+export interface Lease {
+  isOurs(): Promise<boolean>;
+  end(landing: Landing): Promise<void>;
+}
+
 /** One run of the handlers for a page. */
 export class Flight {
   readonly landing: Promise<Landing>;
+  #lease: Lease | undefined;
   readonly #begunAt = performance.now();
   #land!: (landing: Landing) => void;
 
@@ -46,6 +54,17 @@ export class Flight {
   /** Whether it takes so long already that nobody should begin to wait for it. */
   isOlderThan(ms: number): boolean {
     return performance.now() - this.#begunAt > ms;
+  }
+
+  /** Keeps other processes from the page until the flight has landed. */
+  holdUnder(lease: Lease): void {
+    this.#lease = lease;
+    void this.landing.then((landing) => lease.end(landing));
+  }
+
+  /** Whether what it made may be stored: no other process has had its turn meanwhile. */
+  mayStore(): MaybePromise<boolean> {
+    return this.#lease?.isOurs() ?? true;
   }
 
   /** Tells all who wait. Only the first call counts. */

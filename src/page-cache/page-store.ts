@@ -20,6 +20,8 @@ export interface PageLookup {
   readonly vary: readonly string[] | undefined;
   /** Where a response to these headers is kept, as far as is known. */
   readonly storageKey: string;
+  /** Whether the backend did not answer. */
+  readonly isBlind: boolean;
 }
 
 /**
@@ -32,20 +34,28 @@ export function findResponse(
   headers: IncomingHttpHeaders,
 ): MaybePromise<PageLookup> {
   return after(readRecord(settings, key.base, key.url, ''), (record): MaybePromise<PageLookup> => {
-    if (record === undefined) {
-      return { response: undefined, vary: undefined, storageKey: key.base };
-    }
+    if (record === undefined || record === 'unread') return miss(key.base, undefined, record);
     const { vary, response, generation } = record;
     const isUnkeyed = headers[REWRITTEN_TARGET] !== undefined && !vary.includes(REWRITTEN_TARGET);
-    if (isUnkeyed) return { response: undefined, vary, storageKey: key.base };
+    if (isUnkeyed) return miss(key.base, vary);
     const variant = variantOf(vary, headers, settings);
     const storageKey = variantKey(key, variant);
-    if (variant === '') return { response, vary, storageKey };
+    if (variant === '') return { response, vary, storageKey, isBlind: false };
     return after(readRecord(settings, storageKey, key.url, variant), (found) => {
-      const isCurrent = found?.generation === generation;
-      return { response: isCurrent ? found.response : undefined, vary, storageKey };
+      if (found === undefined || found === 'unread') return miss(storageKey, vary, found);
+      const isCurrent = found.generation === generation;
+      if (!isCurrent) return miss(storageKey, vary);
+      return { response: found.response, vary, storageKey, isBlind: false };
     });
   });
+}
+
+function miss(
+  storageKey: string,
+  vary: readonly string[] | undefined,
+  found?: 'unread',
+): PageLookup {
+  return { response: undefined, vary, storageKey, isBlind: found === 'unread' };
 }
 
 /**
@@ -173,7 +183,7 @@ function knownList(
   vary: readonly string[],
 ): MaybePromise<PageRecord | undefined> {
   return after(readRecord(settings, key.base, key.url, ''), (known) =>
-    known?.vary.join() === vary.join() ? known : undefined,
+    known instanceof PageRecord && known.vary.join() === vary.join() ? known : undefined,
   );
 }
 
@@ -192,27 +202,34 @@ function expiryOf({ keepStale }: PageSettings, response: StoredResponse): number
   return response.staleAt + staleSeconds * 1000;
 }
 
-/** The record under `key`, if it is that of this page: digests collide, stores are tampered with. */
+/**
+ * The record under `key`, if it is that of this page: digests collide, stores are tampered with.
+ * `'unread'` if the backend failed.
+ */
 function readRecord(
   settings: PageSettings,
   key: string,
   url: string,
   variant: string,
-): MaybePromise<PageRecord | undefined> {
+): MaybePromise<PageRecord | 'unread' | undefined> {
   const check = (found: unknown): PageRecord | undefined => {
     if (found === undefined) return undefined;
     const record = found instanceof PageRecord ? found : PageRecord.from(found as Uint8Array);
     const isOwn = record?.key === key && record.url === url && record.variant === variant;
     if (isOwn) return record;
     const fault = record === undefined ? 'is not a whole page' : `is that of ${record.url}`;
-    return failed(settings, new Error(`The entry ${fault}.`), 'read', key);
+    failed(settings, new Error(`The entry ${fault}.`), 'read', key);
+    return undefined;
+  };
+  const fail = (error: unknown) => {
+    failed(settings, error, 'read', key);
+    return 'unread' as const;
   };
   try {
     const found = backendOf(settings).getFrozen(key, settings.readTimeoutMs);
-    if (!(found instanceof Promise)) return check(found);
-    return found.then(check).catch((error) => failed(settings, error, 'read', key));
+    return found instanceof Promise ? found.then(check).catch(fail) : check(found);
   } catch (error) {
-    return failed(settings, error, 'read', key);
+    return fail(error);
   }
 }
 
@@ -234,9 +251,8 @@ function failed(
   error: unknown,
   operation: PageCacheFailure['operation'],
   key: string,
-): undefined {
+): void {
   reportFailure(settings, error, { operation, key });
-  return undefined;
 }
 
 /** `then`, but at once for a value that is there already. */

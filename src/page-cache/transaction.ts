@@ -7,8 +7,9 @@ import { withCountingCookies } from './cookie-rules';
 import { canDetach, detachedRunOf, runDetached } from './detached-request';
 import { PageFill, type StaleGet } from './fill';
 import { type Flight, type Landing, PageFlights } from './flights';
-import { isInvalidatedSince, noteSuffix } from './invalidate';
+import { invalidationClock, isInvalidatedSince, noteSuffix } from './invalidate';
 import { addCacheStatus, hasListeners, tellAtHead, tellOutcome } from './outcomes';
+import { PageLease } from './page-lease';
 import { backendOf, type PageSettings, reportFailure } from './page-settings';
 import { after, findResponse, type PageLookup } from './page-store';
 import { headersOf } from './read-tracker';
@@ -248,12 +249,52 @@ export class PageTransaction {
       return this.#search(next, deadline);
     }
     if (flight === undefined || flight.isOlderThan(this.settings.waitMs)) {
-      return this.#run(lookup, next, flights.begin(storageKey));
+      const own = flights.begin(storageKey);
+      const isAlone = lookup.isBlind || !backendOf(this.settings).isShared;
+      if (isAlone) return this.#run(lookup, next, own);
+      return this.#lead(lookup, next, own, deadline);
     }
     if (leftMs <= 0) return this.#run(lookup, next, undefined);
     return settledWithin(flight.landing, leftMs).then((landing) =>
       this.#afterWaiting(landing, lookup, next, deadline),
     );
+  }
+
+  /**
+   * Renders the page once it is this process's turn among those that share the backend, unless
+   * another has rendered it by then.
+   */
+  async #lead(start: PageLookup, next: Next, flight: Flight, deadline: number): Promise<void> {
+    const { settings } = this;
+    const { storageKey } = start;
+    for (let lookup = start; ; ) {
+      const turn = await PageLease.take(settings, storageKey);
+      if (turn instanceof PageLease) flight.holdUnder(turn);
+      const outcome =
+        turn === 'held' ? await PageLease.waitForRelease(settings, storageKey, deadline) : turn;
+      // Nobody is there to be answered; one of those who wait takes over.
+      if (this.#res.destroyed) return flight.land({ kind: 'failed' });
+      if (outcome === 'late' || outcome === 'unavailable') return this.#run(lookup, next, flight);
+      if (outcome === 'uncacheable') {
+        this.#flights()?.markUncacheable(storageKey, Date.now());
+        flight.land({ kind: 'uncacheable', isLasting: true });
+        return this.#run(lookup, next, undefined);
+      }
+      const begunAt = invalidationClock();
+      lookup = await findResponse(settings, this.#key!, this.#headers);
+      const { response, vary = [] } = lookup;
+      if (response !== undefined && this.#isReusable(response)) {
+        const variant = variantOf(vary, this.#headers, settings);
+        const written = Promise.resolve();
+        flight.land({ kind: 'stored', variant, vary, response, begunAt, written });
+        return this.#hit(response, { collapsed: true });
+      }
+      if (lookup.storageKey !== storageKey) {
+        flight.land({ kind: 'failed' });
+        return this.#decide(lookup, next, deadline);
+      }
+      if (outcome instanceof PageLease) return this.#run(lookup, next, flight);
+    }
   }
 
   /** Whether a cache around this one leads it, for this very request, and waits in its turn. */
@@ -345,7 +386,8 @@ export class PageTransaction {
       flight.land(landing);
     };
     // Not in the way of the answer that this is about.
-    setImmediate(() => {
+    setImmediate(async () => {
+      if (!(await this.#isOurTurn(storageKey, flight))) return;
       try {
         runDetached(this.#req, this.#key!.url, headers, { key: storageKey, land });
       } catch (error) {
@@ -354,6 +396,23 @@ export class PageTransaction {
       }
     });
     return flight.landing;
+  }
+
+  /** Whether no other process refreshes the page. If one does, the flight lasts until it is done. */
+  async #isOurTurn(storageKey: string, flight: Flight): Promise<boolean> {
+    const { settings } = this;
+    if (!backendOf(settings).isShared) return true;
+    const turn = await PageLease.take(settings, storageKey);
+    if (turn === 'unavailable') return true;
+    if (turn instanceof PageLease) {
+      flight.holdUnder(turn);
+      return true;
+    }
+    if (turn === 'held') {
+      await PageLease.waitForRelease(settings, storageKey, performance.now() + settings.waitMs);
+    }
+    flight.land(turn === 'held' ? { kind: 'failed' } : { kind: turn, isLasting: true });
+    return false;
   }
 
   /** Gives a detached run some time, and serves what there is when that is over. */
