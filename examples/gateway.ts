@@ -18,18 +18,10 @@ export function makeGateway(origin: string): express.Express {
   const agent = new http.Agent({ keepAlive: true });
   const app = express();
   app.disable('x-powered-by');
-  app.use(
-    updateCache({
-      seconds: null,
-      patchHeaders: false,
-      requestDirectives: true,
-      heuristic: true,
-      storeCookies: true,
-      key: { normalize: true },
-      varyOnRead: false, // the origin says what it varies on
-    }),
-  );
-  app.use(fetchFromCache(), forward);
+  // To the letter of RFC 9111; what a page varies on, the origin says.
+  const letter = { seconds: null, patchHeaders: false, requestDirectives: true, heuristic: true };
+  const options = { ...letter, storeCookies: true, key: { normalize: true }, varyOnRead: false };
+  app.use(updateCache(options), fetchFromCache(), forward);
   return app;
 
   function forward(req: Request, res: Response): void {
@@ -39,20 +31,27 @@ export function makeGateway(origin: string): express.Express {
     );
     // Framing is each connection's own; Node frames anew what has no length.
     if (req.headers['transfer-encoding']) headers['transfer-encoding'] = 'chunked';
-    const options = { agent, method: req.method, headers };
-    const upstream = http.request(origin + req.originalUrl, options);
+    const { method, originalUrl: path } = req;
+    const upstream = http.request(origin, { agent, method, path, headers });
     let answer: http.IncomingMessage | undefined;
     upstream.on('information', ({ statusCode, headers: { link } }) => {
-      if (statusCode === 103 && link !== undefined) res.writeEarlyHints({ link });
       if (statusCode === 102) res.writeProcessing();
+      // One by one, and not those with spaces in quotes: Node would throw.
+      const links = String(link).match(/<[^>]*>(\s*;\s*[\w*-]+(=("[^",;\s]*"|[^",;\s]+))?)*/g);
+      if (statusCode === 103 && links) res.writeEarlyHints({ link: links });
     });
     upstream.on('response', (response) => {
       answer = response;
-      const { statusCode, statusMessage, rawHeaders: raw } = response;
+      const { statusCode = 0, statusMessage = '', rawHeaders: raw } = response;
+      const isSendable = statusCode >= 200 && /^[\t -~\x80-\xff]*$/.test(statusMessage);
+      if (!isSendable) {
+        res.status(502).end();
+        return;
+      }
       const isSent = endToEnd(response.headers.connection);
       res.sendDate = false;
       const fields = raw.filter((_, i) => isSent(raw[i - (i % 2)]!.toLowerCase()));
-      res.writeHead(statusCode!, statusMessage, fields);
+      res.writeHead(statusCode, statusMessage, fields);
       response.pipe(res);
       response.on('error', () => res.destroy());
     });

@@ -4,6 +4,7 @@ import net from 'node:net';
 import { makeGateway } from '../../examples/gateway';
 import { freshCaches } from '../support/fresh-caches';
 import { type Site, serveHttp1 } from '../support/http-client';
+import { lastLines, serveRaw } from '../support/raw-client';
 
 freshCaches();
 
@@ -25,6 +26,7 @@ async function before(listener: http.RequestListener): Promise<void> {
 }
 
 afterEach(async () => {
+  if (!origin?.listening) return;
   await gateway.close();
   origin.closeAllConnections();
   await new Promise((resolve) => origin.close(resolve));
@@ -123,4 +125,69 @@ test('an origin that refuses is a 502, one that breaks off is no page', async ()
   const alone = await serveHttp1(makeGateway(`http://127.0.0.1:${port}`));
   expect((await alone.get('/page')).status).toBe(502);
   await alone.close();
+});
+
+test('asks no other origin, whatever the target of a request is', async () => {
+  const asked: unknown[] = [];
+  const ask = jest.spyOn(http, 'request').mockImplementation(((...args: unknown[]) => {
+    const [url, { path }] = args as [string, { path: string }];
+    asked.push([new URL(url).host, path]);
+    throw new Error('That is enough.');
+  }) as never);
+  const log = jest.spyOn(console, 'error').mockImplementation();
+  const site = await serveRaw(makeGateway('http://origin.com'));
+  // Behind `http://origin.com` it would be a host at `origin.company`.
+  await site.exchange(lastLines('GET pany://x/secret HTTP/1.1', 'Host: www.example.com'));
+  await site.exchange(lastLines('OPTIONS * HTTP/1.1', 'Host: www.example.com'));
+  await site.close();
+  ask.mockRestore();
+  log.mockRestore();
+  expect(asked).toEqual([
+    ['origin.com', 'pany://x/secret'],
+    ['origin.com', '*'],
+  ]);
+});
+
+test.each([
+  'HTTP/1.1 000 Nothing\r\nContent-Length: 4',
+  'HTTP/1.1 200 O\x01K\r\nContent-Length: 4',
+])('%j of an origin is a 502', async (head) => {
+  const broken = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end(`${head}\r\n\r\npage`, 'latin1'));
+  });
+  await new Promise<void>((resolve) => broken.listen(0, '127.0.0.1', resolve));
+  const { port } = broken.address() as AddressInfo;
+  const alone = await serveHttp1(makeGateway(`http://127.0.0.1:${port}`));
+  const { status, body } = await alone.get('/page');
+  expect([status, body.toString()]).toEqual([502, '']);
+  await alone.close();
+  await new Promise((resolve) => broken.close(resolve));
+});
+
+test('hints of several links are handed on, and those that Node does not know are left out', async () => {
+  const HINTS = [
+    'Link: </a.css>; rel=preload; as="style"',
+    'Link: </b.js>; rel=preload, </c.js>; crossorigin; rel=preload',
+    'Link: nonsense',
+  ];
+  const hinting = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => {
+      socket.write(`HTTP/1.1 103 Early Hints\r\n${HINTS.join('\r\n')}\r\n\r\n`);
+      socket.end('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage');
+    });
+  });
+  await new Promise<void>((resolve) => hinting.listen(0, '127.0.0.1', resolve));
+  const { port } = hinting.address() as AddressInfo;
+  const site = await serveRaw(makeGateway(`http://127.0.0.1:${port}`));
+  const answer = await site.exchange(lastLines('GET /page HTTP/1.1', 'Host: www.example.com'));
+  const [early, final] = answer.split('\r\n\r\n');
+  expect(early).toMatch(/^HTTP\/1.1 103 /);
+  for (const link of ['</a.css>; rel=preload', '</b.js>; rel=preload', '</c.js>; crossorigin']) {
+    expect(early).toContain(link);
+  }
+  expect(final).toMatch(/^HTTP\/1.1 200 OK/);
+  await site.close();
+  await new Promise((resolve) => hinting.close(resolve));
 });
