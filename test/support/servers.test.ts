@@ -15,6 +15,9 @@ import {
   startRedis,
 } from './servers';
 import { startOf } from './servers/processes';
+import { programPath } from './servers/programs';
+import { startServer } from './servers/server-process';
+import { sharedDatabase } from './servers/shared-server';
 
 const open: { stop(): Promise<void> }[] = [];
 
@@ -109,6 +112,22 @@ describeWithServer('redis', 'startRedis()', () => {
     expect(await isGone(redis)).toBe(true);
   });
 
+  test('starts on another port if its own is taken meanwhile', async () => {
+    const other = keep(await startRedis());
+    const ports: number[] = [];
+    const { server, place } = await startServer('redis', ({ port }) => {
+      ports.push(ports.length === 0 ? other.port : port);
+      return {
+        program: programPath('redis-server'),
+        args: ['--port', String(ports.at(-1)), '--bind', '127.0.0.1'],
+        ready: { log: /ready to accept connections/i },
+      };
+    });
+    keep(server);
+    expect(ports).toEqual([other.port, place.port]);
+    expect(await pong(`redis://127.0.0.1:${place.port}`)).toBe('PONG');
+  });
+
   test('an unknown setting is told with what Redis says', async () => {
     await expect(startRedis({ config: { colour: 'red' } })).rejects.toThrow(/redis.*colour/s);
   });
@@ -191,6 +210,27 @@ describeWithServer('postgres', 'PostgreSQL', () => {
     await server.restart();
     expect(await sql(server.url, 'SELECT id FROM here')).toEqual([{ id: 7 }]);
     expect(await isGone(server)).toBe(true);
+  });
+});
+
+describe('sharedDatabase()', () => {
+  test('has the server started by the first caller alone', async () => {
+    const start = jest.fn(async () => ({ url: 'postgres://u:p@127.0.0.1:1/main' }));
+    const commands = { create: jest.fn(async () => {}), drop: jest.fn(async () => {}) };
+    const open = () => sharedDatabase('counted', start, commands);
+    const [first, second] = await Promise.all([open(), open()]);
+    expect(start).toHaveBeenCalledTimes(1);
+    expect(first.url).toBe(`postgres://u:p@127.0.0.1:1/${first.name}`);
+    expect(commands.create).toHaveBeenCalledWith('postgres://u:p@127.0.0.1:1/main', second.name);
+    await first.drop();
+    expect(commands.drop.mock.calls).toEqual([['postgres://u:p@127.0.0.1:1/main', first.name]]);
+  });
+
+  test('does not keep the others waiting for a server that does not start', async () => {
+    const commands = { create: async () => {}, drop: async () => {} };
+    const start = () => Promise.reject(new Error('no room'));
+    await expect(sharedDatabase('broken', start, commands)).rejects.toThrow('no room');
+    await expect(sharedDatabase('broken', start, commands)).rejects.toThrow('shared broken');
   });
 });
 
