@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { Redis } from 'ioredis';
 import { Client as Memjs } from 'memjs';
 import { createConnection } from 'mysql2/promise';
@@ -74,7 +75,7 @@ describeWithServer('redis', 'startRedis()', () => {
     expect(redis.url).toBe(`unix://${redis.path}`);
     await expect(pong(`redis://127.0.0.1:${redis.port}`)).rejects.toThrow();
     await redis.stop();
-    expect(existsSync(redis.path!)).toBe(false);
+    expect(existsSync(dirname(redis.path!))).toBe(false);
   });
 
   test('takes further lines of configuration', async () => {
