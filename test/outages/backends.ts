@@ -1,0 +1,27 @@
+import type { PageProcessPlan } from '../support/page-process';
+import { type NetworkServer, startMemcached, startRedis } from '../support/servers';
+
+/** A backend whose server may be frozen and killed. */
+export interface OutageBackend {
+  readonly kind: 'redis' | 'memcached' | 'postgres';
+  readonly name: string;
+  readonly start: () => Promise<NetworkServer>;
+  /** What a server needs before it can be used. */
+  readonly prepare?: (server: NetworkServer) => Promise<void>;
+  readonly cacheOf: (server: NetworkServer) => PageProcessPlan['cache'];
+}
+
+export const OUTAGE_BACKENDS: readonly OutageBackend[] = [
+  {
+    kind: 'redis',
+    name: 'Redis',
+    start: startRedis,
+    cacheOf: ({ url }) => ({ backend: 'redis', location: url }),
+  },
+  {
+    kind: 'memcached',
+    name: 'Memcached',
+    start: startMemcached,
+    cacheOf: ({ url }) => ({ backend: 'memcached', location: url }),
+  },
+];

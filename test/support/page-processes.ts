@@ -1,0 +1,87 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import http from 'node:http';
+import { join } from 'node:path';
+import type { PageProcessPlan } from './page-process';
+
+/** What a page process did so far. */
+export interface PageTally {
+  /** Runs of the handler. */
+  readonly calls: number;
+  /** What the page cache reported since it was last asked. */
+  readonly failures: readonly string[];
+}
+
+/** An Express app in a process of its own. */
+export interface PageProcess {
+  readonly pid: number;
+  readonly port: number;
+  /** Asks for a page, and resolves to its body. Rejects on anything but a 200. */
+  get(path: string): Promise<string>;
+  /** Asks for a page, and resolves to whether it came from the cache. */
+  isHit(path: string): Promise<boolean>;
+  tally(): Promise<PageTally>;
+  /** Ends it without a word. */
+  kill(): Promise<void>;
+  /** Closes its server and its caches, and waits for it to end by itself. */
+  close(): Promise<number | null>;
+}
+
+const SCRIPT = join(__dirname, 'page-process.ts');
+
+/** Starts one, and waits until it listens. */
+export async function startPageProcess(plan: PageProcessPlan): Promise<PageProcess> {
+  const child = fork(SCRIPT, [JSON.stringify(plan)], { execArgv: ['--import', 'tsx'] });
+  const exited = once(child, 'exit') as Promise<[number | null]>;
+  const [{ port }] = (await Promise.race([
+    once(child, 'message'),
+    exited.then(([code]) => Promise.reject(new Error(`It ended with ${code}.`))),
+  ])) as [{ port: number }];
+  const agent = new http.Agent({ keepAlive: true });
+  return {
+    pid: child.pid!,
+    port,
+    get: async (path) => (await visit(agent, port, path)).body,
+    isHit: async (path) => (await visit(agent, port, path)).cacheStatus.includes('hit'),
+    tally: () => tallyOf(child),
+    kill: async () => {
+      child.kill('SIGKILL');
+      await exited;
+      agent.destroy();
+    },
+    close: async () => {
+      agent.destroy();
+      if (child.exitCode === null && child.signalCode === null) child.send('close');
+      const [code] = await exited;
+      return code;
+    },
+  };
+}
+
+async function tallyOf(child: ChildProcess): Promise<PageTally> {
+  const answer = once(child, 'message') as Promise<[PageTally]>;
+  child.send('tally');
+  const [tally] = await answer;
+  return tally;
+}
+
+function visit(
+  agent: http.Agent,
+  port: number,
+  path: string,
+): Promise<{ readonly body: string; readonly cacheStatus: string }> {
+  return new Promise((resolve, reject) => {
+    const request = http.get({ agent, port, host: '127.0.0.1', path }, (res) => {
+      const chunks: Buffer[] = [];
+      res.on('data', (chunk) => chunks.push(chunk));
+      res.on('error', reject);
+      res.on('end', () => {
+        const body = Buffer.concat(chunks).toString();
+        const cacheStatus = String(res.headers['cache-status']);
+        if (res.statusCode === 200 && res.complete) resolve({ body, cacheStatus });
+        else reject(new Error(`${res.statusCode} for ${path}: ${body}`));
+      });
+    });
+    request.on('error', reject);
+  });
+}
