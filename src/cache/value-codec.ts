@@ -79,9 +79,10 @@ export class ValueCodec {
     if (first === undefined || (first !== 0x2d && (first < 0x30 || first > 0x39))) {
       return this.decode(bytes);
     }
+    // Memcached writes spaces over the digits that counting down leaves too many.
     const text = bytes.toString('latin1');
     const integer = Number(text);
-    if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(integer)) {
+    if (!/^-?\d+ *$/.test(text) || !Number.isSafeInteger(integer)) {
       throw new TypeError('Stored bytes begin like an integer, but are none.');
     }
     return integer;

@@ -1,0 +1,524 @@
+import { createHash } from 'node:crypto';
+import {
+  type CacheParams,
+  collect,
+  type Entries,
+  toPairs,
+  type VersionOption,
+} from '../cache/base-cache';
+import type { FrozenValue } from '../cache/frozen-value';
+import { keyFaults } from '../cache/keys';
+import type { Timeout } from '../cache/timeouts';
+import {
+  CacheKeyNotFoundError,
+  CacheValueError,
+  InvalidCacheKeyError,
+} from '../errors';
+import { parseAddress } from './memcached/address';
+import { Cluster } from './memcached/cluster';
+import { EXPIRED, expirationOf } from './memcached/expiration';
+import {
+  addItem,
+  deleteItem,
+  KIND,
+  pageOf,
+  readItem,
+  storeItem,
+  storePage,
+} from './memcached/item';
+import { isMemjsClient, loadMemjs, type MemjsClient } from './memcached/memjs';
+import type { MemcachedNode } from './memcached/node';
+import {
+  countExtras,
+  OPCODES,
+  type Reply,
+  STATUS,
+  storeExtras,
+  touchExtras,
+} from './memcached/protocol';
+import { type CacheFailure, ServerCache, type ServerOptions } from './server-cache';
+import { serverList } from './server-list';
+
+/** Options of the Memcached backend. */
+export interface MemcachedOptions extends ServerOptions {
+  /**
+   * Connections to each server, opened as there is use for them. What is asked for one key at the
+   * same time goes over one connection, and so in order.
+   *
+   * @defaultValue 2
+   */
+  readonly maxPoolSize?: number;
+
+  /** Django's name for `onError: 'miss'`. @defaultValue false */
+  readonly ignoreExc?: boolean;
+
+  /** Whether small packets are sent at once (`TCP_NODELAY`). @defaultValue true */
+  readonly noDelay?: boolean;
+
+  /** Whether the system probes idle connections (`SO_KEEPALIVE`). @defaultValue false */
+  readonly keepAlive?: boolean;
+
+  /** Milliseconds within which a connection must be made, and the user let in. @defaultValue 1000 */
+  readonly connectTimeoutMs?: number;
+
+  /** User for SASL, of the servers whose location names none. */
+  readonly username?: string;
+
+  /** Password for SASL. */
+  readonly password?: string;
+
+  /**
+   * Bytes of a page that are stored in one item; a larger page is split. Lower it where servers
+   * take less than 1 MB (`-I`). Values that are no pages are never split: the server refuses those
+   * that are too large.
+   *
+   * @defaultValue 1 000 000
+   */
+  readonly maxItemBytes?: number;
+}
+
+const DEFAULTS = {
+  maxPoolSize: 2,
+  noDelay: true,
+  keepAlive: false,
+  connectTimeoutMs: 1000,
+  maxItemBytes: 1_000_000,
+};
+
+/** Memcached's limit. */
+const MAX_KEY_BYTES = 250;
+
+/**
+ * Entries on Memcached servers. Several are one cache: each key is on one of them, placed as
+ * ketama does, and no entry on two.
+ *
+ * @see Django's `PyMemcacheCache`
+ * @example
+ * const caches = configureCaches({
+ *   default: { backend: 'memcached', location: 'cache1:11211,cache2:11211' },
+ * });
+ */
+export class MemcachedCache extends ServerCache {
+  readonly #maxItemBytes: number;
+  readonly #connect: () => Cluster;
+  #openCluster: Cluster | undefined;
+
+  /**
+   * @param location - Servers: `host`, `host:port`, `[::1]:port`, `user:password@host`,
+   *   `unix:/path` or `/path`; several split by `,` or `;`, or in an array. Or a ready-made client
+   *   of memjs, which places keys as it does and stays open.
+   * @throws TypeError if a setting makes no sense; Error if memjs is not installed.
+   */
+  constructor(location: string | readonly string[] | MemjsClient, params: CacheParams = {}) {
+    super(location, withErrorsAsMisses(params));
+    const options = (params.options ?? {}) as MemcachedOptions;
+    const maxPoolSize = wholeNumber(options, 'maxPoolSize');
+    const connectTimeoutMs = wholeNumber(options, 'connectTimeoutMs');
+    this.#maxItemBytes = wholeNumber(options, 'maxItemBytes');
+    const { maxPending } = this;
+    if (isMemjsClient(location)) {
+      this.#connect = () => Cluster.of(location, maxPending);
+      return;
+    }
+    const { username, password } = options;
+    if ((username === undefined) !== (password === undefined)) {
+      throw new TypeError('One of options.username and options.password is missing. Give both.');
+    }
+    const addresses = serverList(location, 'localhost:11211').map((text) => {
+      const address = parseAddress(text);
+      return address.username === undefined ? { ...address, username, password } : address;
+    });
+    const memjs = loadMemjs();
+    const { noDelay = DEFAULTS.noDelay, keepAlive = DEFAULTS.keepAlive } = options;
+    const patienceMs = Math.max(this.readTimeoutMs, this.writeTimeoutMs);
+    const pool = { maxPoolSize, connectTimeoutMs, noDelay, keepAlive, patienceMs };
+    this.#connect = () => Cluster.connect(memjs, addresses, pool, maxPending);
+  }
+
+  override get<T = unknown>(key: string): Promise<T | undefined>;
+  override get<T = unknown, D = T>(
+    key: string,
+    fallback: D,
+    options?: VersionOption,
+  ): Promise<T | D>;
+  override async get(
+    key: string,
+    fallback?: unknown,
+    { version }: VersionOption = {},
+  ): Promise<unknown> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const node = this.#cluster.nodeOf(finalKey);
+    const failure = { operation: 'get', key };
+    const work = () => this.#valueOf(node, finalKey, failure);
+    const value = await this.#read(node, failure, work, undefined);
+    return value === undefined ? fallback : value;
+  }
+
+  override async set(
+    key: string,
+    value: unknown,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<void> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const expiration = expirationOf(this.resolveTimeout(timeout, key));
+    const bytes = this.codec.encodeBytes(value, key);
+    const node = this.#cluster.nodeOf(finalKey);
+    const work = () => store(node, { key, finalKey, bytes, expiration });
+    await this.#write(node, { operation: 'set', key }, work, undefined);
+  }
+
+  override async add(
+    key: string,
+    value: unknown,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const expiration = expirationOf(this.resolveTimeout(timeout, key));
+    const bytes = this.codec.encodeBytes(value, key);
+    const node = this.#cluster.nodeOf(finalKey);
+    const work = () => addItem(node, { key, finalKey, bytes, kind: KIND.value, expiration });
+    return this.#write(node, { operation: 'add', key }, work, false);
+  }
+
+  override async touch(
+    key: string,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const extras = touchExtras(expirationOf(this.resolveTimeout(timeout, key)));
+    const node = this.#cluster.nodeOf(finalKey);
+    const work = async () => {
+      const request = { opcode: OPCODES.touch, key: finalKey, extras };
+      return (await node.ask(request, STATUS.notFound)).status === STATUS.ok;
+    };
+    return this.#write(node, { operation: 'touch', key }, work, false);
+  }
+
+  override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const node = this.#cluster.nodeOf(finalKey);
+    const work = () => deleteItem(node, finalKey);
+    return this.#write(node, { operation: 'delete', key }, work, false);
+  }
+
+  /** Empties all servers, of what other sites keep there, too. */
+  override async clear(): Promise<void> {
+    const outcomes = await Promise.allSettled(
+      this.#cluster.nodes.map((node) => {
+        const work = () => node.ask({ opcode: OPCODES.flush, key: '' });
+        return node.guard.run(() => node.track(work, this.writeTimeoutMs), this.writeTimeoutMs);
+      }),
+    );
+    throwFirst(outcomes);
+  }
+
+  override async getMany<T = unknown>(
+    keys: Iterable<string>,
+    { version }: VersionOption = {},
+  ): Promise<Record<string, T>> {
+    const unique = [...new Set(keys)];
+    const finalKeys = unique.map((key) => this.makeAndValidateKey(key, version));
+    const values: unknown[] = new Array(unique.length).fill(undefined);
+    await this.#eachNode(finalKeys, async (node, places) => {
+      const work = () =>
+        Promise.all(
+          places.map((i) => {
+            const failure = { operation: 'getMany', key: unique[i]! };
+            return this.#valueOf(node, finalKeys[i]!, failure);
+          }),
+        );
+      const found = await this.#read(node, { operation: 'getMany' }, work, []);
+      for (const [n, i] of places.entries()) values[i] = found[n];
+    });
+    return collect(unique, values as T[]);
+  }
+
+  /**
+   * Stores every entry, with one timeout for all.
+   *
+   * @returns the keys that their server refused. One that does not answer is an error, once the
+   *   others are done; with `onError: 'miss'`, its keys are returned.
+   */
+  override async setMany(
+    entries: Entries,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<string[]> {
+    // Of keys given twice, the last entry counts.
+    const pairs = [...new Map(toPairs(entries))];
+    const items = pairs.map(([key, value]) => ({
+      key,
+      finalKey: this.makeAndValidateKey(key, version),
+      bytes: this.codec.encodeBytes(value, key),
+      expiration: expirationOf(this.resolveTimeout(timeout, key)),
+    }));
+    const failed: string[] = [];
+    const finalKeys = items.map(({ finalKey }) => finalKey);
+    await this.#eachNode(finalKeys, async (node, places) => {
+      const work = async () => {
+        const outcomes = await Promise.all(
+          places.map(async (i) => {
+            const item = items[i]!;
+            const isStored = await isAccepted(store(node, item));
+            return isStored ? [] : [item.key];
+          }),
+        );
+        return outcomes.flat();
+      };
+      const all = places.map((i) => items[i]!.key);
+      failed.push(...(await this.#write(node, { operation: 'setMany' }, work, all)));
+    });
+    return failed;
+  }
+
+  override async deleteMany(
+    keys: Iterable<string>,
+    { version }: VersionOption = {},
+  ): Promise<void> {
+    const finalKeys = [...new Set(keys)].map((key) => this.makeAndValidateKey(key, version));
+    await this.#eachNode(finalKeys, async (node, places) => {
+      const work = async () => {
+        await Promise.all(places.map((i) => deleteItem(node, finalKeys[i]!)));
+      };
+      await this.#write(node, { operation: 'deleteMany' }, work, undefined);
+    });
+  }
+
+  /**
+   * Adds `delta` to a stored integer, on the server and so atomically. The entry keeps its expiry.
+   * Counters of Memcached stop at zero.
+   *
+   * @throws TypeError if `delta` is no integer; else as in {@link BaseCache.incr}.
+   */
+  override async incr(key: string, delta = 1, { version }: VersionOption = {}): Promise<number> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const method = delta < 0 ? 'decr' : 'incr';
+    const call = `${method}(${JSON.stringify(key)})`;
+    if (!Number.isSafeInteger(delta)) {
+      throw new TypeError(`${call} got ${String(delta)}. Memcached counts in whole numbers.`);
+    }
+    const node = this.#cluster.nodeOf(finalKey);
+    const request = {
+      opcode: delta < 0 ? OPCODES.decrement : OPCODES.increment,
+      key: finalKey,
+      extras: countExtras(Math.abs(delta)),
+    };
+    const reply = await this.#write<Reply | undefined>(
+      node,
+      { operation: 'incr', key },
+      () => node.ask(request, STATUS.notFound, STATUS.notANumber),
+      undefined,
+    );
+    if (reply === undefined || reply.status === STATUS.notFound) {
+      throw new CacheKeyNotFoundError(key, method);
+    }
+    if (reply.status === STATUS.notANumber) {
+      throw new CacheValueError(
+        `${call}: the entry holds no integer of zero or above, and Memcached counts no other.`,
+        key,
+      );
+    }
+    const sum = reply.value.readBigUInt64BE();
+    if (sum <= Number.MAX_SAFE_INTEGER) return Number(sum);
+    throw new CacheValueError(`${call} made ${sum}, more than a number can hold exactly.`, key);
+  }
+
+  /** Lets go of connections once what is under way is done. The next operation opens them again. */
+  override async close(): Promise<void> {
+    const cluster = this.#openCluster;
+    this.#openCluster = undefined;
+    await cluster?.close();
+  }
+
+  /** @throws InvalidCacheKeyError if Memcached would refuse the key, or take it for another. */
+  override validateKey(finalKey: string): void {
+    const [fault] = memcachedKeyFaults(finalKey);
+    if (fault !== undefined) throw new InvalidCacheKeyError(fault, finalKey);
+  }
+
+  /** @internal */
+  override async getFrozen(key: string, deadlineMs: number): Promise<Buffer | undefined> {
+    const finalKey = this.#pageKey(key);
+    const node = this.#cluster.nodeOf(finalKey);
+    const work = async () => {
+      const found = await readItem(node, finalKey);
+      return found === undefined ? undefined : pageOf(node, found);
+    };
+    return node.guard.run(() => node.track(work, deadlineMs), deadlineMs);
+  }
+
+  /** @internal */
+  override async setFrozen(
+    key: string,
+    value: FrozenValue,
+    timeout: Timeout,
+    deadlineMs: number,
+  ): Promise<void> {
+    const finalKey = this.#pageKey(key);
+    const node = this.#cluster.nodeOf(finalKey);
+    const expiration = expirationOf(this.resolveTimeout(timeout, key));
+    const work = async () => {
+      if (expiration === EXPIRED) await deleteItem(node, finalKey);
+      else {
+        const item = { key, finalKey, bytes: value.toBytes(), expiration };
+        await storePage(node, item, this.#maxItemBytes);
+      }
+    };
+    return node.guard.run(() => node.track(work, deadlineMs), deadlineMs);
+  }
+
+  /** @internal */
+  override async deleteFrozen(key: string, deadlineMs: number): Promise<boolean> {
+    const finalKey = this.#pageKey(key);
+    const node = this.#cluster.nodeOf(finalKey);
+    const work = () => deleteItem(node, finalKey);
+    return node.guard.run(() => node.track(work, deadlineMs), deadlineMs);
+  }
+
+  /** @internal */
+  override async acquireLease(
+    key: string,
+    token: string,
+    seconds: number,
+    deadlineMs: number,
+  ): Promise<boolean> {
+    const finalKey = this.#pageKey(key);
+    const node = this.#cluster.nodeOf(finalKey);
+    const bytes = this.codec.encodeBytes(token, key);
+    const expiration = leaseExpirationOf(seconds);
+    const work = () => addItem(node, { key, finalKey, bytes, kind: KIND.value, expiration });
+    return node.guard.run(() => node.track(work, deadlineMs), deadlineMs);
+  }
+
+  /** @internal */
+  override async extendLease(
+    key: string,
+    token: string,
+    seconds: number,
+    deadlineMs: number,
+  ): Promise<boolean> {
+    const finalKey = this.#pageKey(key);
+    const node = this.#cluster.nodeOf(finalKey);
+    const bytes = this.codec.encodeBytes(token, key);
+    const work = async () => {
+      const found = await readItem(node, finalKey);
+      if (found === undefined || !found.value.equals(bytes)) return false;
+      // For the item that was read alone: the lease may have passed to another by now.
+      const { cas } = found;
+      const request =
+        seconds === 0
+          ? { opcode: OPCODES.delete, key: finalKey, cas }
+          : {
+              opcode: OPCODES.set,
+              key: finalKey,
+              cas,
+              extras: storeExtras(KIND.value, leaseExpirationOf(seconds)),
+              value: bytes,
+            };
+      const { status } = await node.ask(request, STATUS.notFound, STATUS.exists);
+      return status === STATUS.ok;
+    };
+    return node.guard.run(() => node.track(work, deadlineMs), deadlineMs);
+  }
+
+  get #cluster(): Cluster {
+    this.#openCluster ??= this.#connect();
+    return this.#openCluster;
+  }
+
+  #read<T>(node: MemcachedNode, failure: CacheFailure, work: () => Promise<T>, miss: T) {
+    return this.read(node.guard, failure, () => node.track(work, this.readTimeoutMs), miss);
+  }
+
+  #write<T>(node: MemcachedNode, failure: CacheFailure, work: () => Promise<T>, miss: T) {
+    return this.write(node.guard, failure, () => node.track(work, this.writeTimeoutMs), miss);
+  }
+
+  /** Does `work` for the keys of each server, by their places in the list, at the same time. */
+  async #eachNode(
+    finalKeys: readonly string[],
+    work: (node: MemcachedNode, places: readonly number[]) => Promise<void>,
+  ): Promise<void> {
+    const groups = [...this.#cluster.groups(finalKeys)];
+    throwFirst(await Promise.allSettled(groups.map(([node, places]) => work(node, places))));
+  }
+
+  async #valueOf(node: MemcachedNode, finalKey: string, failure: CacheFailure): Promise<unknown> {
+    const found = await readItem(node, finalKey);
+    if (found === undefined) return undefined;
+    return found.flags === KIND.value ? this.decode(found.value, failure) : pageOf(node, found);
+  }
+
+  /** The final key; where Memcached would refuse it, a digest, for a page is nobody's fault. */
+  #pageKey(key: string): string {
+    const finalKey = this.makeKey(key);
+    if (memcachedKeyFaults(finalKey).length === 0) return finalKey;
+    return `cachewright:${createHash('sha256').update(finalKey, 'utf16le').digest('hex')}`;
+  }
+}
+
+/** Stores a value, or what an expired one leaves: nothing. */
+async function store(
+  node: MemcachedNode,
+  item: Omit<Parameters<typeof storeItem>[1], 'kind'>,
+): Promise<void> {
+  if (item.expiration === EXPIRED) await deleteItem(node, item.finalKey);
+  else await storeItem(node, { ...item, kind: KIND.value });
+}
+
+/** Whether the server did it, or would not. */
+async function isAccepted(work: Promise<void>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    if (error instanceof CacheValueError) return false;
+    throw error;
+  }
+}
+
+/** Expiration of a lease: a second more, as Memcached's first may be a short one. */
+function leaseExpirationOf(seconds: number): number {
+  return expirationOf(Math.ceil(seconds) + 1);
+}
+
+function memcachedKeyFaults(finalKey: string): string[] {
+  const faults = keyFaults(finalKey);
+  const bytes = Buffer.byteLength(finalKey);
+  if (finalKey === '') faults.push('The cache key is empty.');
+  // Halves of surrogate pairs are all sent as the same character.
+  if (!finalKey.isWellFormed()) {
+    faults.push(`Cache key contains half a surrogate pair: ${JSON.stringify(finalKey)}`);
+  }
+  if (faults.length === 0 && bytes > MAX_KEY_BYTES) {
+    faults.push(
+      `Cache key is ${bytes} bytes long in UTF-8, over Memcached's limit of ${MAX_KEY_BYTES}: ${JSON.stringify(finalKey)}`,
+    );
+  }
+  return faults;
+}
+
+function throwFirst(outcomes: readonly PromiseSettledResult<unknown>[]): void {
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+}
+
+function withErrorsAsMisses(params: CacheParams): CacheParams {
+  const options = (params.options ?? {}) as MemcachedOptions;
+  if (options.ignoreExc !== true) return params;
+  if (options.onError === 'throw') {
+    throw new TypeError("options.ignoreExc is true, but options.onError is 'throw'. Give one.");
+  }
+  return { ...params, options: { ...options, onError: 'miss' } };
+}
+
+function wholeNumber(
+  options: MemcachedOptions,
+  name: 'maxPoolSize' | 'connectTimeoutMs' | 'maxItemBytes',
+): number {
+  const value = options[name] ?? DEFAULTS[name];
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new TypeError(`options.${name} is ${JSON.stringify(value)}. Give a whole number above 0.`);
+}

@@ -1,0 +1,152 @@
+import type { Socket } from 'node:net';
+import type { MemcachedAddress } from './address';
+import { exchange, type Memjs, type OwnMemjsServer } from './memjs';
+import { type Reply, type Request, replyLength } from './protocol';
+
+/** How connections are made. */
+export interface ConnectionOptions {
+  readonly connectTimeoutMs: number;
+  readonly noDelay: boolean;
+  readonly keepAlive: boolean;
+}
+
+/**
+ * memjs's own timeout, in seconds, is as good as off: it counts from the last packet sent, so that
+ * a server that takes all and answers nothing never gets there, and it leaves the socket open.
+ */
+const MEMJS_TIMEOUT = 3600;
+
+/**
+ * One connection over memjs, used until its first fault: memjs does not tell those who wait that
+ * the server has hung up, and reads on in the middle of an answer after it has connected anew.
+ */
+export class Connection {
+  readonly #server: OwnMemjsServer;
+  readonly #socket: Socket | undefined;
+  readonly #onEnd: (connection: Connection) => void;
+  /** When each command that is under way was sent, oldest first. */
+  readonly #sentAt = new Map<Request, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #isCorked = false;
+  #hasEnded = false;
+
+  /**
+   * @param patienceMs - How long the server may take to answer before the connection is given up.
+   * @param onEnd - Told once, when the connection is of no more use.
+   */
+  constructor(
+    memjs: Memjs,
+    address: MemcachedAddress,
+    { connectTimeoutMs, noDelay, keepAlive }: ConnectionOptions,
+    readonly patienceMs: () => number,
+    onEnd: (connection: Connection) => void,
+  ) {
+    const { host, port, username, password } = address;
+    this.#onEnd = onEnd;
+    const server = new memjs.Server(host, port, undefined, undefined, {
+      timeout: MEMJS_TIMEOUT,
+      conntimeout: connectTimeoutMs / 1000,
+      keepAlive,
+    });
+    // Or it would take those of the environment.
+    server.username = username;
+    server.password = password;
+    this.#server = server;
+    this.#readWholeAnswers();
+    server.sock(false, () => {});
+    this.#socket = server._socket;
+    this.#socket?.setNoDelay(noDelay);
+    this.#socket?.on('error', (error) => this.end(error));
+    this.#socket?.on('close', () => this.end(new Error('The server has hung up.')));
+  }
+
+  /** Commands under way. */
+  get load(): number {
+    return this.#sentAt.size;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  async send(request: Request): Promise<Reply> {
+    this.#sentAt.set(request, performance.now());
+    this.#timer ??= this.#checkIn(this.patienceMs());
+    this.#cork();
+    try {
+      return await exchange(this.#server, request);
+    } catch (error) {
+      // Whatever memjs fails a command for has ended the connection.
+      this.end(error as Error);
+      throw error;
+    } finally {
+      this.#sentAt.delete(request);
+    }
+  }
+
+  /** Closes the connection, which fails all that is under way. */
+  end(error: Error): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    clearTimeout(this.#timer);
+    this.#onEnd(this);
+    this.#server.error(error);
+    // memjs only ends, and forgets, one that it gives up.
+    this.#socket?.destroy();
+  }
+
+  #checkIn(ms: number): NodeJS.Timeout {
+    return setTimeout(() => this.#check(), ms).unref();
+  }
+
+  /** Ends the connection if the oldest command has waited for too long. */
+  #check(): void {
+    const [oldestAt] = this.#sentAt.values();
+    this.#timer = undefined;
+    if (oldestAt === undefined) return;
+    const patienceMs = this.patienceMs();
+    const left = oldestAt + patienceMs - performance.now();
+    if (left > 0) this.#timer = this.#checkIn(left);
+    else this.end(new Error(`The server has not answered for ${patienceMs} ms.`));
+  }
+
+  /** Sends what is asked for in one tick in one go. */
+  #cork(): void {
+    if (this.#isCorked || this.#socket === undefined) return;
+    this.#isCorked = true;
+    this.#socket.cork();
+    process.nextTick(() => {
+      this.#isCorked = false;
+      this.#socket?.uncork();
+    });
+  }
+
+  /** Hands memjs whole answers: with each packet more it would copy all it has of one. */
+  #readWholeAnswers(): void {
+    const server = this.#server;
+    const read = server.responseHandler;
+    let packets: Buffer[] = [];
+    let length = 0;
+    let wanted = 0;
+    server.responseHandler = (packet) => {
+      packets.push(packet);
+      length += packet.length;
+      if (length < wanted) return;
+      const bytes = packets.length === 1 ? packet : Buffer.concat(packets, length);
+      let end = 0;
+      try {
+        wanted = replyLength(bytes, end);
+        while (end + wanted <= length) {
+          end += wanted;
+          wanted = replyLength(bytes, end);
+        }
+      } catch (error) {
+        this.end(error as Error);
+        return;
+      }
+      packets = [bytes.subarray(end)];
+      length -= end;
+      if (end > 0) read.call(server, bytes.subarray(0, end));
+    };
+  }
+}

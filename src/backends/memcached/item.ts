@@ -1,0 +1,149 @@
+import { CacheValueError } from '../../errors';
+import {
+  chunksOf,
+  MAX_CHUNKS,
+  type Manifest,
+  newManifest,
+  packManifest,
+  unpackManifest,
+} from './chunks';
+import type { MemcachedNode } from './node';
+import { MemcachedStatusError, OPCODES, type Reply, STATUS, storeExtras } from './protocol';
+
+/** What an item is, kept in its flags. */
+export const KIND = {
+  /** A value, by the codec. */
+  value: 0,
+  /** A page's bytes. */
+  page: 1,
+  /** Where the bytes of a page are that is too large for one item. */
+  manifest: 2,
+  /** Some of them. */
+  chunk: 3,
+} as const;
+
+/** How an item is to be stored. */
+export interface ItemToStore {
+  /** The caller's key, for messages. */
+  readonly key: string;
+  readonly finalKey: string;
+  readonly bytes: Uint8Array;
+  readonly kind: number;
+  readonly expiration: number;
+}
+
+/**
+ * Stores an item.
+ *
+ * @throws CacheValueError if the server will not have it; nothing is left under its key then.
+ */
+export async function storeItem(node: MemcachedNode, item: ItemToStore): Promise<void> {
+  const { finalKey, bytes, kind, expiration } = item;
+  try {
+    await node.ask({
+      opcode: OPCODES.set,
+      key: finalKey,
+      extras: storeExtras(kind, expiration),
+      value: bytes,
+    });
+  } catch (error) {
+    if (!(error instanceof MemcachedStatusError)) throw error;
+    await deleteItem(node, finalKey);
+    throw refusal(item, error);
+  }
+}
+
+/** Stores an item if there is none. @returns whether it was. @throws as {@link storeItem} does */
+export async function addItem(node: MemcachedNode, item: ItemToStore): Promise<boolean> {
+  const { finalKey, bytes, kind, expiration } = item;
+  try {
+    const { status } = await node.ask(
+      {
+        opcode: OPCODES.add,
+        key: finalKey,
+        extras: storeExtras(kind, expiration),
+        value: bytes,
+      },
+      STATUS.exists,
+    );
+    return status === STATUS.ok;
+  } catch (error) {
+    throw error instanceof MemcachedStatusError ? refusal(item, error) : error;
+  }
+}
+
+/** Removes an item. @returns whether there was one */
+export async function deleteItem(node: MemcachedNode, finalKey: string): Promise<boolean> {
+  const { status } = await node.ask({ opcode: OPCODES.delete, key: finalKey }, STATUS.notFound);
+  return status === STATUS.ok;
+}
+
+/** The item under a key. */
+export async function readItem(node: MemcachedNode, finalKey: string): Promise<Reply | undefined> {
+  const reply = await node.ask({ opcode: OPCODES.get, key: finalKey }, STATUS.notFound);
+  return reply.status === STATUS.ok ? reply : undefined;
+}
+
+/** Stores a page: in one item, or in chunks, of which nobody knows before all are there. */
+export async function storePage(
+  node: MemcachedNode,
+  item: Omit<ItemToStore, 'kind'>,
+  maxItemBytes: number,
+): Promise<void> {
+  const { bytes, finalKey } = item;
+  if (bytes.length <= maxItemBytes) return storeItem(node, { ...item, kind: KIND.page });
+  if (bytes.length > maxItemBytes * MAX_CHUNKS) {
+    await deleteItem(node, finalKey);
+    throw new CacheValueError(
+      `${JSON.stringify(item.key)} was not stored. Its ${bytes.length} bytes are more than ${MAX_CHUNKS} items of options.maxItemBytes (${maxItemBytes}).`,
+      item.key,
+    );
+  }
+  const manifest = newManifest(bytes.length, maxItemBytes);
+  try {
+    await Promise.all(
+      chunksOf(manifest).map(({ key, start, end }) =>
+        storeItem(node, {
+          ...item,
+          finalKey: key,
+          bytes: bytes.subarray(start, end),
+          kind: KIND.chunk,
+        }),
+      ),
+    );
+  } catch (error) {
+    // The page that this one was to replace.
+    await deleteItem(node, finalKey);
+    throw error;
+  }
+  await storeItem(node, { ...item, bytes: packManifest(manifest), kind: KIND.manifest });
+}
+
+/** The bytes of a page from what was found under its key; `undefined` if it is not whole. */
+export async function pageOf(node: MemcachedNode, found: Reply): Promise<Buffer | undefined> {
+  if (found.flags === KIND.page) return found.value;
+  if (found.flags !== KIND.manifest) return undefined;
+  const manifest = unpackManifest(found.value);
+  return manifest === undefined ? undefined : join(node, manifest);
+}
+
+async function join(node: MemcachedNode, manifest: Manifest): Promise<Buffer | undefined> {
+  const chunks = chunksOf(manifest);
+  const found = await Promise.all(chunks.map(({ key }) => readItem(node, key)));
+  const isWhole = chunks.every(
+    ({ start, end }, i) => found[i]?.flags === KIND.chunk && found[i].value.length === end - start,
+  );
+  if (!isWhole) return undefined;
+  return Buffer.concat(
+    found.map((chunk) => chunk!.value),
+    manifest.length,
+  );
+}
+
+function refusal({ key, bytes }: ItemToStore, error: MemcachedStatusError): CacheValueError {
+  return new CacheValueError(
+    `${JSON.stringify(key)} was not stored, ${bytes.length} bytes long. ${error.message} The server's limit is set by its -I, 1 MB by default.`,
+    key,
+    { cause: error },
+  );
+}

@@ -1,0 +1,80 @@
+import type { MemcachedAddress } from './address';
+import { Connection, type ConnectionOptions } from './connection';
+import type { Memjs } from './memjs';
+import type { Reply, Request } from './protocol';
+
+/** How a pool is made. */
+export interface PoolOptions extends ConnectionOptions {
+  readonly maxPoolSize: number;
+  /** Milliseconds a server may take to answer before a connection is given up. */
+  readonly patienceMs: number;
+}
+
+/** A key that commands are under way for. */
+interface KeyInUse {
+  readonly connection: Connection;
+  commands: number;
+}
+
+/** Connections to one server. */
+export class Pool {
+  readonly #connections = new Set<Connection>();
+  readonly #keys = new Map<string, KeyInUse>();
+  #patienceMs: number;
+
+  constructor(
+    readonly memjs: Memjs,
+    readonly address: MemcachedAddress,
+    readonly options: PoolOptions,
+  ) {
+    this.#patienceMs = options.patienceMs;
+  }
+
+  /**
+   * Sends a command over the connection that has least to do, or one more if all have something.
+   * Commands for one key that are under way together go over one, and so in order.
+   */
+  async send(request: Request): Promise<Reply> {
+    const { key } = request;
+    let inUse = this.#keys.get(key);
+    if (inUse === undefined || inUse.connection.hasEnded) {
+      inUse = { connection: this.#pick(), commands: 0 };
+      this.#keys.set(key, inUse);
+    }
+    inUse.commands += 1;
+    try {
+      return await inUse.connection.send(request);
+    } finally {
+      inUse.commands -= 1;
+      if (inUse.commands === 0 && this.#keys.get(key) === inUse) this.#keys.delete(key);
+    }
+  }
+
+  /** Gives the server at least so long to answer from now on. */
+  extendPatience(ms: number): void {
+    this.#patienceMs = Math.max(this.#patienceMs, ms);
+  }
+
+  /** Ends all connections. */
+  end(): void {
+    for (const connection of this.#connections) connection.end(new Error('close() was called.'));
+  }
+
+  #pick(): Connection {
+    let best: Connection | undefined;
+    for (const connection of this.#connections) {
+      if (best === undefined || connection.load < best.load) best = connection;
+    }
+    const isFull = this.#connections.size >= this.options.maxPoolSize;
+    if (best !== undefined && (best.load === 0 || isFull)) return best;
+    const connection = new Connection(
+      this.memjs,
+      this.address,
+      this.options,
+      () => this.#patienceMs,
+      (ended) => this.#connections.delete(ended),
+    );
+    this.#connections.add(connection);
+    return connection;
+  }
+}
