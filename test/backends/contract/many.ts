@@ -45,9 +45,10 @@ export function describeMany(context: ContractContext): void {
     test(
       'setMany() applies the timeout to each entry (API-08, TMO-01)',
       async () => {
-        await cache.setMany({ key1: 'spam', key2: 'eggs' }, 1);
+        // Not for one second: servers that count by ticks may end that one at once.
+        await cache.setMany({ key1: 'spam', key2: 'eggs' }, 2);
         expect(await cache.getMany(['key1', 'key2'])).toEqual({ key1: 'spam', key2: 'eggs' });
-        await advance(2);
+        await advance(3);
         expect(await cache.getMany(['key1', 'key2'])).toEqual({});
       },
       PATIENCE_MS,

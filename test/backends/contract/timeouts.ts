@@ -64,9 +64,10 @@ export function describeTimeouts(context: ContractContext): void {
         await cache.set('set', 'eggs', null);
         await cache.add('added', 'ham', null);
         await cache.setMany({ many: 'spam' }, null);
-        await cache.set('touched', 'bacon', 1);
+        // Not for one second: servers that count by ticks may end that one at once.
+        await cache.set('touched', 'bacon', 2);
         expect(await cache.touch('touched', null)).toBe(true);
-        await advance(2);
+        await advance(3);
         expect(await cache.getMany(['set', 'added', 'many', 'touched'])).toEqual({
           set: 'eggs',
           added: 'ham',

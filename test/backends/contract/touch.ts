@@ -14,9 +14,10 @@ export function describeTouch(context: ContractContext): void {
     test(
       'gives a live entry a new timeout (API-24)',
       async () => {
-        await cache.set('key', 'value', 1);
-        expect(await cache.touch('key', 4)).toBe(true);
-        await advance(2);
+        // Not for one second: servers that count by ticks may end that one at once.
+        await cache.set('key', 'value', 2);
+        expect(await cache.touch('key', 5)).toBe(true);
+        await advance(3);
         expect(await cache.get('key')).toBe('value');
         await advance(3);
         expect(await cache.get('key')).toBeUndefined();
