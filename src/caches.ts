@@ -1,6 +1,8 @@
 import { DummyCache } from './backends/dummy';
 import { FileBasedCache, type FileBasedOptions } from './backends/file-based';
 import { LocMemCache, type LocMemOptions } from './backends/loc-mem';
+import { MemcachedCache, type MemcachedOptions } from './backends/memcached/cache';
+import type { MemjsClient } from './backends/memcached/memjs';
 import type { BaseCache, CacheParams, CommonCacheSettings } from './cache/base-cache';
 import { importByPath } from './cache/import-path';
 import { InvalidCacheBackendError } from './errors';
@@ -27,6 +29,17 @@ export interface FileSettings extends CommonCacheSettings {
   readonly options?: FileBasedOptions;
 }
 
+/** Memcached servers, over the package `memjs`. */
+export interface MemcachedSettings extends CommonCacheSettings {
+  readonly backend: 'memcached';
+  /**
+   * Servers: `host`, `host:port`, `[::1]:port`, `user:password@host`, `unix:/path` or `/path`;
+   * several split by `,` or `;`, or in an array. Or a ready-made client of memjs.
+   */
+  readonly location: string | readonly string[] | MemjsClient;
+  readonly options?: MemcachedOptions;
+}
+
 /** Keeps nothing. */
 export interface DummySettings extends CommonCacheSettings {
   readonly backend: 'dummy';
@@ -42,17 +55,24 @@ export interface CustomSettings extends CommonCacheSettings {
 }
 
 /** Settings of one alias. */
-export type CacheSettings = LocMemSettings | FileSettings | DummySettings | CustomSettings;
+export type CacheSettings =
+  | LocMemSettings
+  | FileSettings
+  | MemcachedSettings
+  | DummySettings
+  | CustomSettings;
 
 /** The settings that go with a backend, of which a name may also pass for a module's path. */
 type SettingsOf<S> = S extends { backend: infer Backend }
   ? Backend extends 'file'
     ? FileSettings
-    : Backend extends 'dummy'
-      ? DummySettings
-      : Backend extends 'locmem'
-        ? LocMemSettings
-        : CustomSettings
+    : Backend extends 'memcached'
+      ? MemcachedSettings
+      : Backend extends 'dummy'
+        ? DummySettings
+        : Backend extends 'locmem'
+          ? LocMemSettings
+          : CustomSettings
   : LocMemSettings;
 
 /** Settings of several aliases, each held to what its backend takes. */
@@ -63,13 +83,15 @@ type BackendOf<S> = S extends { backend: CacheClass<infer C> }
   ? C
   : S extends { backend: 'file' }
     ? FileBasedCache
-    : S extends { backend: 'dummy' }
-      ? DummyCache
-      : S extends { backend: string }
-        ? S extends { backend: 'locmem' }
-          ? LocMemCache
-          : BaseCache
-        : LocMemCache;
+    : S extends { backend: 'memcached' }
+      ? MemcachedCache
+      : S extends { backend: 'dummy' }
+        ? DummyCache
+        : S extends { backend: string }
+          ? S extends { backend: 'locmem' }
+            ? LocMemCache
+            : BaseCache
+          : LocMemCache;
 
 /** Methods of a registry, beside its aliases. */
 export interface CachesMethods {
@@ -99,6 +121,7 @@ export type Caches<S = Record<string, CacheSettings>> = CachesMethods & {
 const BUILT_IN = new Map<string, CacheClass>([
   ['locmem', LocMemCache],
   ['file', FileBasedCache],
+  ['memcached', MemcachedCache],
   ['dummy', DummyCache],
 ]);
 

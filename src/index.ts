@@ -1,6 +1,9 @@
 export { DummyCache } from './backends/dummy';
 export { FileBasedCache, type FileBasedOptions } from './backends/file-based';
 export { LocMemCache, type LocMemOptions } from './backends/loc-mem';
+export { MemcachedCache, type MemcachedOptions } from './backends/memcached/cache';
+export type { MemjsClient } from './backends/memcached/memjs';
+export type { CacheFailure, ServerOptions } from './backends/server-cache';
 export {
   BaseCache,
   type CacheParams,
@@ -26,6 +29,7 @@ export {
   type DummySettings,
   type FileSettings,
   type LocMemSettings,
+  type MemcachedSettings,
 } from './caches';
 export {
   CacheKeyNotFoundError,

@@ -63,6 +63,7 @@ test.each([
   ['cache-control-parser', 'http/cache-control.ts'],
   ['structured-headers', 'http/targeted-cache-control.ts'],
   ['msgpackr', 'cache/serializers.ts'],
+  ['hashring', 'backends/memcached/ring.ts'],
 ])('%s stands behind %s alone', (dependency, only) => {
   const users = files.filter((name) =>
     new RegExp(`^import .*'${dependency}[/']`, 'm').test(readFileSync(join(SRC, name), 'utf8')),

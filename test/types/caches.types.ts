@@ -7,8 +7,10 @@ import {
   DummyCache,
   type FileBasedCache,
   LocMemCache,
+  type MemcachedCache,
 } from 'cachewright';
 import { describeCacheContract } from 'cachewright/testing';
+import { Client } from 'memjs';
 
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -27,6 +29,7 @@ export function aliases(): void {
     default: {},
     memory: { backend: 'locmem', location: 'a', options: { maxBytes: 1000 } },
     files: { backend: 'file', location: new URL('file:///var/cache/site') },
+    servers: { backend: 'memcached', location: 'a:11211,b:11211', options: { maxPoolSize: 4 } },
     nothing: { backend: 'dummy' },
     pages: { backend: PagesCache, options: { anything: true } },
     byPath: { backend: './pages-cache.js#PagesCache', location: 7 },
@@ -34,6 +37,7 @@ export function aliases(): void {
 
   isExactly<typeof caches.memory, LocMemCache>(true);
   isExactly<typeof caches.files, FileBasedCache>(true);
+  isExactly<typeof caches.servers, MemcachedCache>(true);
   isExactly<typeof caches.nothing, DummyCache>(true);
   isExactly<typeof caches.pages, PagesCache>(true);
   isExactly<typeof caches.byPath, BaseCache>(true);
@@ -67,6 +71,12 @@ export function settings(): void {
   createCaches({ default: {}, files: { backend: 'file', location: '/tmp/x', timeout: '60' } });
   // @ts-expect-error: files need a directory
   createCaches({ default: {}, files: { backend: 'file' } });
+  createCaches({ default: { backend: 'memcached', location: ['a', 'unix:/run/memcached.sock'] } });
+  createCaches({ default: { backend: 'memcached', location: Client.create('a:11211') } });
+  // @ts-expect-error: servers have to be named
+  createCaches({ default: { backend: 'memcached' } });
+  // @ts-expect-error: an option of the wrong type
+  createCaches({ default: { backend: 'memcached', location: 'a', options: { maxPoolSize: '2' } } });
   // @ts-expect-error: an option is misspelt
   createCaches({ default: { options: { maxBites: 1000 } } });
   // @ts-expect-error: a directory is a path or a URL

@@ -5,39 +5,20 @@ import {
   type Entries,
   toPairs,
   type VersionOption,
-} from '../cache/base-cache';
-import type { FrozenValue } from '../cache/frozen-value';
-import { keyFaults } from '../cache/keys';
-import type { Timeout } from '../cache/timeouts';
-import {
-  CacheKeyNotFoundError,
-  CacheValueError,
-  InvalidCacheKeyError,
-} from '../errors';
-import { parseAddress } from './memcached/address';
-import { Cluster } from './memcached/cluster';
-import { EXPIRED, expirationOf } from './memcached/expiration';
-import {
-  addItem,
-  deleteItem,
-  KIND,
-  pageOf,
-  readItem,
-  storeItem,
-  storePage,
-} from './memcached/item';
-import { isMemjsClient, loadMemjs, type MemjsClient } from './memcached/memjs';
-import type { MemcachedNode } from './memcached/node';
-import {
-  countExtras,
-  OPCODES,
-  type Reply,
-  STATUS,
-  storeExtras,
-  touchExtras,
-} from './memcached/protocol';
-import { type CacheFailure, ServerCache, type ServerOptions } from './server-cache';
-import { serverList } from './server-list';
+} from '../../cache/base-cache';
+import type { FrozenValue } from '../../cache/frozen-value';
+import { keyFaults } from '../../cache/keys';
+import type { Timeout } from '../../cache/timeouts';
+import { CacheKeyNotFoundError, CacheValueError, InvalidCacheKeyError } from '../../errors';
+import { type CacheFailure, ServerCache, type ServerOptions } from '../server-cache';
+import { serverList } from '../server-list';
+import { parseAddress } from './address';
+import { Cluster } from './cluster';
+import { EXPIRED, expirationOf } from './expiration';
+import { addItem, deleteItem, KIND, pageOf, readItem, storeItem, storePage } from './item';
+import { isMemjsClient, loadMemjs, type MemjsClient } from './memjs';
+import type { MemcachedNode } from './node';
+import { countExtras, OPCODES, type Reply, STATUS, storeExtras, touchExtras } from './protocol';
 
 /** Options of the Memcached backend. */
 export interface MemcachedOptions extends ServerOptions {
@@ -390,6 +371,15 @@ export class MemcachedCache extends ServerCache {
     const bytes = this.codec.encodeBytes(token, key);
     const expiration = leaseExpirationOf(seconds);
     const work = () => addItem(node, { key, finalKey, bytes, kind: KIND.value, expiration });
+    return node.guard.run(() => node.track(work, deadlineMs), deadlineMs);
+  }
+
+  /** @internal */
+  override async readLease(key: string, deadlineMs: number): Promise<unknown> {
+    const finalKey = this.#pageKey(key);
+    const node = this.#cluster.nodeOf(finalKey);
+    const failure = { operation: 'get', key };
+    const work = () => this.#valueOf(node, finalKey, failure);
     return node.guard.run(() => node.track(work, deadlineMs), deadlineMs);
   }
 
