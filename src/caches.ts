@@ -1,3 +1,4 @@
+import { DatabaseCache, type DatabaseOptions } from './backends/database/cache';
 import { DummyCache } from './backends/dummy';
 import { FileBasedCache, type FileBasedOptions } from './backends/file-based';
 import { LocMemCache, type LocMemOptions } from './backends/loc-mem';
@@ -40,6 +41,14 @@ export interface MemcachedSettings extends CommonCacheSettings {
   readonly options?: MemcachedOptions;
 }
 
+/** A table of PostgreSQL, MySQL, MariaDB or SQLite, which any number of machines may share. */
+export interface DatabaseSettings extends CommonCacheSettings {
+  readonly backend: 'database';
+  /** The table; `npx cachewright createcachetable` makes it. */
+  readonly location: string;
+  readonly options?: DatabaseOptions;
+}
+
 /** Keeps nothing. */
 export interface DummySettings extends CommonCacheSettings {
   readonly backend: 'dummy';
@@ -59,6 +68,7 @@ export type CacheSettings =
   | LocMemSettings
   | FileSettings
   | MemcachedSettings
+  | DatabaseSettings
   | DummySettings
   | CustomSettings;
 
@@ -68,11 +78,13 @@ type SettingsOf<S> = S extends { backend: infer Backend }
     ? FileSettings
     : Backend extends 'memcached'
       ? MemcachedSettings
-      : Backend extends 'dummy'
-        ? DummySettings
-        : Backend extends 'locmem'
-          ? LocMemSettings
-          : CustomSettings
+      : Backend extends 'database'
+        ? DatabaseSettings
+        : Backend extends 'dummy'
+          ? DummySettings
+          : Backend extends 'locmem'
+            ? LocMemSettings
+            : CustomSettings
   : LocMemSettings;
 
 /** Settings of several aliases, each held to what its backend takes. */
@@ -85,13 +97,15 @@ type BackendOf<S> = S extends { backend: CacheClass<infer C> }
     ? FileBasedCache
     : S extends { backend: 'memcached' }
       ? MemcachedCache
-      : S extends { backend: 'dummy' }
-        ? DummyCache
-        : S extends { backend: string }
-          ? S extends { backend: 'locmem' }
-            ? LocMemCache
-            : BaseCache
-          : LocMemCache;
+      : S extends { backend: 'database' }
+        ? DatabaseCache
+        : S extends { backend: 'dummy' }
+          ? DummyCache
+          : S extends { backend: string }
+            ? S extends { backend: 'locmem' }
+              ? LocMemCache
+              : BaseCache
+            : LocMemCache;
 
 /** Methods of a registry, beside its aliases. */
 export interface CachesMethods {
@@ -122,6 +136,7 @@ const BUILT_IN = new Map<string, CacheClass>([
   ['locmem', LocMemCache],
   ['file', FileBasedCache],
   ['memcached', MemcachedCache],
+  ['database', DatabaseCache],
   ['dummy', DummyCache],
 ]);
 

@@ -1,3 +1,16 @@
+export { DatabaseCache, type DatabaseOptions } from './backends/database/cache';
+export {
+  configureDatabases,
+  type DatabasesOptions,
+} from './backends/database/configure-databases';
+export type { CacheEntryModel, DatabaseRouter } from './backends/database/routers';
+export type {
+  DatabaseSource,
+  KyselyLike,
+  MysqlPoolLike,
+  PostgresPoolLike,
+  SqliteHandleLike,
+} from './backends/database/sources';
 export { DummyCache } from './backends/dummy';
 export { FileBasedCache, type FileBasedOptions } from './backends/file-based';
 export { LocMemCache, type LocMemOptions } from './backends/loc-mem';
@@ -26,6 +39,7 @@ export {
   caches,
   configureCaches,
   createCaches,
+  type DatabaseSettings,
   type DummySettings,
   type FileSettings,
   type LocMemSettings,

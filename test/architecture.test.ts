@@ -70,3 +70,16 @@ test.each([
   );
   expect(users.map((name) => relative('.', name))).toEqual([only]);
 });
+
+test.each([
+  ['kysely', ['backends/database/kysely-package.ts']],
+  ['pg', ['backends/database/postgres.ts']],
+  ['mysql2', ['backends/database/mysql.ts']],
+  ['libsql', ['backends/database/sqlite.ts']],
+  ['better-sqlite3', ['backends/database/sqlite.ts']],
+  ['node:sqlite', ['backends/database/sqlite.ts']],
+])('%s is optional: loaded when used, by %s alone', (dependency, only) => {
+  const loads = new RegExp(`(^import (?!type ).*|require\\()'${dependency}[/']`, 'm');
+  const users = files.filter((name) => loads.test(readFileSync(join(SRC, name), 'utf8')));
+  expect(users).toEqual(only);
+});

@@ -11,6 +11,7 @@ const DOCUMENTS: Record<string, readonly (readonly string[])[]> = {
     ['/product/7', '/also/7'],
     ['/news', '/catalogue', '/weather'],
   ],
+  'docs/backends.md': [[]],
   'docs/custom-backends.md': [[]],
   'docs/pages.md': [[]],
 };

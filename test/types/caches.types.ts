@@ -3,14 +3,20 @@ import {
   type BaseCache,
   cache,
   configureCaches,
+  configureDatabases,
   createCaches,
+  type DatabaseCache,
   DummyCache,
   type FileBasedCache,
   LocMemCache,
   type MemcachedCache,
 } from 'cachewright';
 import { describeCacheContract } from 'cachewright/testing';
+import type { Kysely } from 'kysely';
+import Database from 'libsql';
 import { Client } from 'memjs';
+import type { Pool as PromisePool } from 'mysql2/promise';
+import type { Pool } from 'pg';
 
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -31,6 +37,7 @@ export function aliases(): void {
     files: { backend: 'file', location: new URL('file:///var/cache/site') },
     servers: { backend: 'memcached', location: 'a:11211,b:11211', options: { maxPoolSize: 4 } },
     nothing: { backend: 'dummy' },
+    table: { backend: 'database', location: 'cache', options: { database: 'replica' } },
     pages: { backend: PagesCache, options: { anything: true } },
     byPath: { backend: './pages-cache.js#PagesCache', location: 7 },
   });
@@ -39,6 +46,7 @@ export function aliases(): void {
   isExactly<typeof caches.files, FileBasedCache>(true);
   isExactly<typeof caches.servers, MemcachedCache>(true);
   isExactly<typeof caches.nothing, DummyCache>(true);
+  isExactly<typeof caches.table, DatabaseCache>(true);
   isExactly<typeof caches.pages, PagesCache>(true);
   isExactly<typeof caches.byPath, BaseCache>(true);
   const memory: LocMemCache = caches.default;
@@ -85,6 +93,41 @@ export function settings(): void {
   createCaches({ default: { timeout: new Date() } });
   // @ts-expect-error: no class of a cache
   createCaches({ default: { backend: Map } });
+}
+
+export function databases(
+  pool: Pool,
+  promises: PromisePool,
+  kysely: Kysely<{ a: { b: 1 } }>,
+): void {
+  configureDatabases(
+    { default: 'postgres://localhost/site', pool, promises, kysely, file: new Database('a.db') },
+    {
+      routers: [
+        {
+          dbForRead: (model) => (model.table === 'cache' ? 'pool' : null),
+          dbForWrite: () => undefined,
+          allowMigrate: (database, appLabel, { modelName }) =>
+            appLabel === 'django_cache' && modelName === 'CacheEntry' && database === 'default',
+        },
+      ],
+    },
+  );
+  createCaches({
+    default: {
+      backend: 'database',
+      location: 'cache',
+      options: { database: kysely, onError: 'miss' },
+    },
+  });
+  // @ts-expect-error: a database is no number
+  configureDatabases({ default: 5 });
+  // @ts-expect-error: a method is misspelt
+  configureDatabases({}, { routers: [{ dbForReading: () => null }] });
+  // @ts-expect-error: it needs a table
+  createCaches({ default: { backend: 'database' } });
+  // @ts-expect-error: no way to treat errors
+  createCaches({ default: { backend: 'database', location: 'cache', options: { onError: '' } } });
 }
 
 export async function values(): Promise<void> {

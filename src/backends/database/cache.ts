@@ -1,0 +1,517 @@
+import {
+  type CacheParams,
+  type CullingOptions,
+  type Entries,
+  toPairs,
+  type VersionOption,
+} from '../../cache/base-cache';
+import type { FrozenValue } from '../../cache/frozen-value';
+import { expiryOf, isExpiredAtOnce, type Timeout } from '../../cache/timeouts';
+import {
+  CacheKeyNotFoundError,
+  CacheUnavailableError,
+  CacheValueError,
+  InvalidCacheBackendError,
+} from '../../errors';
+import { type CacheFailure, ServerCache, type ServerOptions } from '../server-cache';
+import { ServerGuard } from '../server-guard';
+import { Culling } from './culling';
+import { Database, type OpenDatabase } from './database';
+import { databaseNamed, routedDatabase } from './databases';
+import { Savepoints } from './savepoints';
+import { type DatabaseSource, isDatabaseUrl } from './sources';
+import { isStorableKey } from './storable-keys';
+import { type CacheTable, type FoundRow, MAX_ROWS, type Row } from './table';
+import { openTable } from './tables';
+
+/** Options of {@link DatabaseCache}. */
+export interface DatabaseOptions extends ServerOptions, CullingOptions {
+  /**
+   * The database of this cache alone, or the name of one given to {@link configureDatabases}.
+   * Routers are not asked then.
+   *
+   * @defaultValue what the routers say, else the database `default`
+   */
+  readonly database?: DatabaseSource;
+}
+
+/** Bytes of the values in one statement of `setMany`, for servers limit that, too. */
+const MAX_STATEMENT_BYTES = 4 * 1024 * 1024;
+
+/** A table in an open database, and what stands before it. */
+interface Place {
+  readonly table: CacheTable;
+  readonly guard: ServerGuard;
+  readonly savepoints: Savepoints | undefined;
+}
+
+/**
+ * Entries in a table of PostgreSQL, MySQL, MariaDB or SQLite, which `npx cachewright
+ * createcachetable` makes. Each operation is one statement; when there are more entries than
+ * `maxEntries`, expired ones go first, then those with the lowest keys.
+ *
+ * `incr` is atomic, between processes too, and gives the entry the default timeout anew. Keys of
+ * more than 255 characters, or with a NUL, are never stored.
+ *
+ * @see Django's `DatabaseCache`
+ */
+export class DatabaseCache extends ServerCache {
+  /** The table, one identifier. */
+  readonly tableName: string;
+  readonly #source: Database | string | undefined;
+  readonly #places = new Map<OpenDatabase, Place>();
+  readonly #databases = new Set<Database>();
+  readonly #culling: Culling;
+  /** Whether integers are stored as digits, so that the database can count on them. */
+  readonly #countsInPlace: boolean;
+
+  /**
+   * @param location - Name of the table. It is quoted: any name will do.
+   * @throws TypeError if a setting makes no sense.
+   */
+  constructor(location: string, params: CacheParams = {}) {
+    super(location, params);
+    if (typeof location !== 'string' || location === '' || location.includes('\0')) {
+      throw new TypeError(
+        `The location is ${JSON.stringify(location) ?? String(location)}. Give the name of the table.`,
+      );
+    }
+    this.tableName = location;
+    const { database, serializer } = (params.options ?? {}) as DatabaseOptions;
+    const isName = typeof database === 'string' && !isDatabaseUrl(database);
+    this.#source = database === undefined || isName ? database : new Database(database);
+    this.#culling = new Culling(this.maxEntries, this.cullFrequency);
+    this.#countsInPlace = typeof serializer !== 'object';
+  }
+
+  override get<T = unknown>(key: string): Promise<T | undefined>;
+  override get<T = unknown, D = T>(
+    key: string,
+    fallback: D,
+    options?: VersionOption,
+  ): Promise<T | D>;
+  override async get(
+    key: string,
+    fallback?: unknown,
+    { version }: VersionOption = {},
+  ): Promise<unknown> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const found = await this.#find([finalKey], { operation: 'get', key });
+    return found.has(finalKey) ? found.get(finalKey) : fallback;
+  }
+
+  override async getMany<T = unknown>(
+    keys: Iterable<string>,
+    { version }: VersionOption = {},
+  ): Promise<Record<string, T>> {
+    const finalKeys = new Map(
+      [...keys].map((key) => [key, this.makeAndValidateKey(key, version)] as const),
+    );
+    const values = await this.#find([...new Set(finalKeys.values())], { operation: 'getMany' });
+    const found = Object.create(null) as Record<string, T>;
+    for (const [key, finalKey] of finalKeys) {
+      if (values.has(finalKey)) found[key] = values.get(finalKey) as T;
+    }
+    return found;
+  }
+
+  override async hasKey(key: string, { version }: VersionOption = {}): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    if (!isStorableKey(finalKey)) return false;
+    const { table, guard } = this.#placeFor('read');
+    const work = () => table.has(finalKey, Date.now());
+    return this.read(guard, { operation: 'hasKey', key }, work, false);
+  }
+
+  override async set(
+    key: string,
+    value: unknown,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<void> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const seconds = this.resolveTimeout(timeout, key);
+    const bytes = this.codec.encodeBytes(value, key);
+    const failure = { operation: 'set', key };
+    const place = this.#placeFor('write');
+    const work = () => this.#set(place, finalKey, bytes, seconds, failure);
+    await this.write(place.guard, failure, work, undefined);
+  }
+
+  override async setMany(
+    entries: Entries,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<string[]> {
+    const failure = { operation: 'setMany' };
+    const seconds = this.resolveTimeout(timeout, 'setMany()');
+    const expiresAt = expiryOf(seconds);
+    const rows = new Map<string, Row & { readonly ownKey: string }>();
+    for (const [ownKey, value] of toPairs(entries)) {
+      const key = this.makeAndValidateKey(ownKey, version);
+      rows.set(key, { ownKey, key, value: this.codec.encodeBytes(value, ownKey), expiresAt });
+    }
+    const unstorable = [...rows.values()].filter(({ key }) => !isStorableKey(key));
+    for (const { key } of unstorable) rows.delete(key);
+    const failed = unstorable.map(({ ownKey }) => ownKey);
+    if (rows.size === 0) return failed;
+    const place = this.#placeFor('write');
+    const work = async () => {
+      if (isExpiredAtOnce(seconds)) {
+        await this.#attempt(place, failure, 0, () => place.table.delete([...rows.keys()]));
+        return failed;
+      }
+      await this.#makeRoom(place, rows.size, failure);
+      for (const part of statementsOf(rows.values())) {
+        const isStored = await this.#attempt(place, failure, false, async () => {
+          await place.table.upsert(part);
+          return true;
+        });
+        if (!isStored) failed.push(...part.map(({ ownKey }) => ownKey));
+      }
+      return failed;
+    };
+    const all = [...failed, ...[...rows.values()].map(({ ownKey }) => ownKey)];
+    return this.write(place.guard, failure, work, all);
+  }
+
+  override async add(
+    key: string,
+    value: unknown,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const seconds = this.resolveTimeout(timeout, key);
+    const bytes = this.codec.encodeBytes(value, key);
+    const failure = { operation: 'add', key };
+    const place = this.#placeFor('write');
+    const work = () => this.#add(place, finalKey, bytes, seconds, failure);
+    return this.write(place.guard, failure, work, false);
+  }
+
+  override async touch(
+    key: string,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const seconds = this.resolveTimeout(timeout, key);
+    const failure = { operation: 'touch', key };
+    if (!isStorableKey(finalKey)) return false;
+    const place = this.#placeFor('write');
+    const work = async () => {
+      await this.#makeRoom(place, 0, failure);
+      return this.#attempt(place, failure, false, () =>
+        isExpiredAtOnce(seconds)
+          ? place.table.deleteLive(finalKey, Date.now())
+          : place.table.touch(finalKey, expiryOf(seconds), Date.now()),
+      );
+    };
+    return this.write(place.guard, failure, work, false);
+  }
+
+  override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    if (!isStorableKey(finalKey)) return false;
+    const { table, guard } = this.#placeFor('write');
+    const work = async () => (await table.delete([finalKey])) > 0;
+    return this.write(guard, { operation: 'delete', key }, work, false);
+  }
+
+  override async deleteMany(
+    keys: Iterable<string>,
+    { version }: VersionOption = {},
+  ): Promise<void> {
+    const all = new Set([...keys].map((key) => this.makeAndValidateKey(key, version)));
+    const finalKeys = [...all].filter(isStorableKey);
+    if (finalKeys.length === 0) return;
+    const { table, guard } = this.#placeFor('write');
+    const work = async () => {
+      for (const part of inParts(finalKeys)) await table.delete(part);
+    };
+    await this.write(guard, { operation: 'deleteMany' }, work, undefined);
+  }
+
+  override async incr(key: string, delta = 1, { version }: VersionOption = {}): Promise<number> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const operation = delta < 0 ? 'decr' : 'incr';
+    const place = this.#placeFor('write');
+    const work = () => this.#incr(place, key, finalKey, delta, operation);
+    const sum = await this.write(place.guard, { operation, key }, work, undefined);
+    if (sum === undefined) throw new CacheKeyNotFoundError(key, operation);
+    return sum;
+  }
+
+  override async clear(): Promise<void> {
+    const { table, guard } = this.#placeFor('write');
+    await guard.run(() => table.clear(), this.writeTimeoutMs);
+  }
+
+  override async close(): Promise<void> {
+    for (const { guard } of this.#places.values()) guard.close();
+    this.#places.clear();
+    const databases = [...this.#databases];
+    this.#databases.clear();
+    await Promise.all(databases.map((database) => database.release(this)));
+  }
+
+  /** @internal */
+  override async getFrozen(key: string, deadlineMs: number): Promise<Uint8Array | undefined> {
+    const finalKey = this.makeAndValidateKey(key);
+    const found = await this.#find([finalKey], { operation: 'get', key }, deadlineMs);
+    const value = found.get(finalKey);
+    return value instanceof Uint8Array ? value : undefined;
+  }
+
+  /** @internal */
+  override async setFrozen(
+    key: string,
+    value: FrozenValue,
+    timeout: Timeout,
+    deadlineMs: number,
+  ): Promise<void> {
+    const finalKey = this.makeAndValidateKey(key);
+    const seconds = this.resolveTimeout(timeout, key);
+    const bytes = this.codec.encodeBytes(value.toBytes(), key);
+    const place = this.#placeFor('write');
+    const failure = { operation: 'set', key };
+    await place.guard.run(() => this.#set(place, finalKey, bytes, seconds, failure), deadlineMs);
+  }
+
+  /** @internal */
+  override async deleteFrozen(key: string, deadlineMs: number): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key);
+    if (!isStorableKey(finalKey)) return false;
+    const { table, guard } = this.#placeFor('write');
+    return guard.run(async () => (await table.delete([finalKey])) > 0, deadlineMs);
+  }
+
+  /** @internal */
+  override async acquireLease(
+    key: string,
+    token: string,
+    seconds: number,
+    deadlineMs: number,
+  ): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key);
+    const bytes = this.codec.encodeBytes(token, key);
+    const place = this.#placeFor('write');
+    const failure = { operation: 'add', key };
+    return place.guard.run(() => this.#add(place, finalKey, bytes, seconds, failure), deadlineMs);
+  }
+
+  /** @internal */
+  override async extendLease(
+    key: string,
+    token: string,
+    seconds: number,
+    deadlineMs: number,
+  ): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key);
+    const value = this.codec.encodeBytes(token, key);
+    if (!isStorableKey(finalKey)) return false;
+    const { table, guard } = this.#placeFor('write');
+    const row = { key: finalKey, value, expiresAt: expiryOf(seconds) };
+    return guard.run(
+      () => (seconds === 0 ? table.deleteIf(finalKey, value) : table.swap(row, value, Date.now())),
+      deadlineMs,
+    );
+  }
+
+  /** The live values of these keys. Pages have a deadline of their own, and want errors. */
+  async #find(
+    finalKeys: readonly string[],
+    failure: CacheFailure,
+    deadlineMs?: number,
+  ): Promise<Map<string, unknown>> {
+    const found = new Map<string, unknown>();
+    const keys = finalKeys.filter(isStorableKey);
+    if (keys.length === 0) return found;
+    const { table, guard } = this.#placeFor('read');
+    const work = async () => {
+      const rows: FoundRow[] = [];
+      for (const part of inParts(keys)) rows.push(...(await table.find(part, Date.now())));
+      return rows;
+    };
+    const rows =
+      deadlineMs === undefined
+        ? await this.read(guard, failure, work, [])
+        : await guard.run(work, deadlineMs);
+    for (const { key, value, isExpired } of rows) {
+      if (isExpired) continue;
+      const decoded = this.decode(value, failure);
+      if (decoded !== undefined) found.set(key, decoded);
+    }
+    const expired = rows.filter(({ isExpired }) => isExpired).map(({ key }) => key);
+    if (expired.length > 0) {
+      const removed = this.#removeExpired(expired, failure);
+      // A page does not wait for it.
+      if (deadlineMs === undefined) await removed;
+    }
+    return found;
+  }
+
+  /** Never rejects: what was read is right without it. */
+  async #removeExpired(keys: readonly string[], failure: CacheFailure): Promise<void> {
+    try {
+      const place = this.#placeFor('write');
+      const work = async () => {
+        for (const part of inParts(keys)) {
+          await this.#apart(place, () => place.table.deleteExpiredOf(part, Date.now()));
+        }
+      };
+      await place.guard.run(work, this.writeTimeoutMs);
+    } catch (error) {
+      this.report(error, failure);
+    }
+  }
+
+  async #set(
+    place: Place,
+    finalKey: string,
+    value: Buffer,
+    seconds: number | null,
+    failure: CacheFailure,
+  ): Promise<void> {
+    if (!isStorableKey(finalKey)) return;
+    if (isExpiredAtOnce(seconds)) {
+      await this.#attempt(place, failure, 0, () => place.table.delete([finalKey]));
+      return;
+    }
+    await this.#makeRoom(place, 1, failure);
+    const row = { key: finalKey, value, expiresAt: expiryOf(seconds) };
+    await this.#attempt(place, failure, undefined, () => place.table.upsert([row]));
+  }
+
+  async #add(
+    place: Place,
+    finalKey: string,
+    value: Buffer,
+    seconds: number | null,
+    failure: CacheFailure,
+  ): Promise<boolean> {
+    if (!isStorableKey(finalKey)) return false;
+    // Nothing would be left to be stored: only the answer matters.
+    if (isExpiredAtOnce(seconds)) {
+      return this.#attempt(place, failure, false, async () => {
+        const isLive = await place.table.has(finalKey, Date.now());
+        if (!isLive) await place.table.deleteExpiredOf([finalKey], Date.now());
+        return !isLive;
+      });
+    }
+    await this.#makeRoom(place, 1, failure);
+    const row = { key: finalKey, value, expiresAt: expiryOf(seconds) };
+    return this.#attempt(place, failure, false, () => place.table.add(row, Date.now()));
+  }
+
+  async #incr(
+    { table }: Place,
+    key: string,
+    finalKey: string,
+    delta: number,
+    operation: string,
+  ): Promise<number> {
+    if (!isStorableKey(finalKey)) return this.addTo(key, undefined, delta, operation);
+    // A default timeout of 0 or less ends the entry, as setting the sum would.
+    const expiresAt = isExpiredAtOnce(this.defaultTimeout) ? 0 : expiryOf(this.defaultTimeout);
+    if (this.#countsInPlace && Number.isSafeInteger(delta)) {
+      const sum = await table.increment(finalKey, delta, expiresAt, Date.now());
+      if (sum !== undefined) return sum;
+    }
+    // A fraction, or an error to tell. Another's sum in between makes us start again.
+    for (;;) {
+      const [row] = await table.find([finalKey], Date.now());
+      const isLive = row !== undefined && !row.isExpired;
+      const value = isLive ? this.decode(row.value, { operation, key }) : undefined;
+      const sum = this.addTo(key, value, delta, operation);
+      const next = { key: finalKey, value: this.codec.encodeBytes(sum, key), expiresAt };
+      if (await table.swap(next, row!.value, Date.now())) return sum;
+    }
+  }
+
+  /** Removes entries if there are too many. A write goes on if that fails, and tells of the cause. */
+  async #makeRoom(place: Place, writes: number, failure: CacheFailure): Promise<void> {
+    const culled = this.#culling.makeRoom(place.table, writes);
+    if (culled !== undefined) await this.#attempt(place, failure, undefined, () => culled);
+  }
+
+  /** What `work` comes to, or `refused` if the database is there but will not do it (DB-10). */
+  async #attempt<T>(
+    place: Place,
+    failure: CacheFailure,
+    refused: T,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await this.#apart(place, work);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.report(error, failure);
+      return refused;
+    }
+  }
+
+  #apart<T>({ savepoints }: Place, work: () => Promise<T>): Promise<T> {
+    return savepoints === undefined ? work() : savepoints.run(work);
+  }
+
+  #placeFor(use: 'read' | 'write'): Place {
+    const database = this.#databaseFor(use);
+    const open = database.open(this);
+    this.#databases.add(database);
+    let place = this.#places.get(open);
+    if (place === undefined) {
+      place = this.#makePlace(open);
+      this.#places.set(open, place);
+    }
+    return place;
+  }
+
+  #databaseFor(use: 'read' | 'write'): Database {
+    if (this.#source === undefined) return routedDatabase(use, this.tableName);
+    return typeof this.#source === 'string' ? databaseNamed(this.#source) : this.#source;
+  }
+
+  #makePlace(open: OpenDatabase): Place {
+    const table = openTable(open, this.tableName);
+    const guard = new ServerGuard({
+      name: open.title,
+      maxPending: this.maxPending,
+      probeTimeoutMs: this.readTimeoutMs,
+      ping: () => table.ping(),
+      isAnswer: (error) => !(error instanceof CacheUnavailableError),
+    });
+    const needsSavepoints = open.vendor === 'postgres' && open.kysely.isTransaction;
+    return { table, guard, savepoints: needsSavepoints ? new Savepoints(open.kysely) : undefined };
+  }
+}
+
+/** Whether a live database said no to this write, as it does to one of two that race. */
+function isRefusal(error: unknown): boolean {
+  return !(
+    error instanceof CacheUnavailableError ||
+    error instanceof CacheValueError ||
+    error instanceof InvalidCacheBackendError
+  );
+}
+
+function* inParts(keys: readonly string[]): Generator<readonly string[]> {
+  for (let i = 0; i < keys.length; i += MAX_ROWS) yield keys.slice(i, i + MAX_ROWS);
+}
+
+/** In the order of keys, so that two calls at once do not wait for each other in a circle. */
+function* statementsOf<R extends Row>(rows: Iterable<R>): Generator<readonly R[]> {
+  let part: R[] = [];
+  let bytes = 0;
+  for (const row of [...rows].sort((a, b) => (a.key < b.key ? -1 : 1))) {
+    bytes += row.value.length;
+    if (part.length === MAX_ROWS || (part.length > 0 && bytes > MAX_STATEMENT_BYTES)) {
+      yield part;
+      part = [];
+      bytes = row.value.length;
+    }
+    part.push(row);
+  }
+  if (part.length > 0) yield part;
+}

@@ -1,0 +1,25 @@
+import { OnConflictTable } from './on-conflict-table';
+
+/** The statements as PostgreSQL takes them. */
+export class PostgresTable extends OnConflictTable {
+  override async increment(key: string, delta: number, expiresAt: number, now: number) {
+    const { sql, valueColumn } = this;
+    const digits = sql`encode(${valueColumn}, 'escape')`;
+    const sum = sql`(${digits}::numeric + ${String(delta)}::numeric)`;
+    // CASE keeps the cast from what is no number: the parts of AND are computed in any order.
+    const { rows } = await this.run<{ sum: string }>(sql`
+      update ${this.id}
+      set ${valueColumn} = decode(${sum}::text, 'escape'),
+        ${this.expiresColumn} = ${this.instant(expiresAt)}
+      where ${this.keyColumn} = ${key} and ${this.expiresColumn} >= ${this.instant(now)}
+        and case when octet_length(${valueColumn}) <= 17 and ${digits} ~ '^-?[0-9]+$'
+          then abs${sum} <= ${sql.lit(Number.MAX_SAFE_INTEGER)} else false end
+      returning ${digits} as ${sql.id('sum')}`);
+    return rows[0] === undefined ? undefined : Number(rows[0].sum);
+  }
+
+  /** With its offset, so that the session's time zone does not matter. */
+  protected override instant(at: number): string {
+    return `${super.instant(at)}+00`;
+  }
+}

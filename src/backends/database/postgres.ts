@@ -1,0 +1,53 @@
+import type { Dialect, PostgresPoolClient } from 'kysely';
+import type { Pool, PoolClient } from 'pg';
+import { optionalPackage } from '../optional-package';
+import { PATIENCE_MS, POOL_SIZE, patiently } from './connection';
+import { loadKysely } from './kysely-package';
+import type { PostgresPoolLike } from './sources';
+
+/** @throws Error if the package `pg` is missing */
+export function openPostgresPool(url: string): Pool {
+  const { Pool } = optionalPackage('pg', 'A database at postgres://', () => require('pg'));
+  const pool: Pool = new Pool({
+    connectionString: url,
+    max: POOL_SIZE,
+    connectionTimeoutMillis: PATIENCE_MS,
+    keepAlive: true,
+    allowExitOnIdle: true,
+    application_name: 'cachewright',
+  });
+  // The pool drops an idle connection that breaks; without a listener it would end the process.
+  pool.on('error', () => {});
+  return pool;
+}
+
+/** PostgreSQL over a pool, each of whose connections is given up if it does not answer. */
+export function postgresDialect(pool: PostgresPoolLike, isOurs: boolean): Dialect {
+  const { PostgresDialect } = loadKysely();
+  return new PostgresDialect({
+    pool: {
+      connect: async () => watched((await pool.connect()) as PoolClient),
+      end: async () => {
+        if (isOurs) await pool.end();
+      },
+    },
+  });
+}
+
+function watched(client: PoolClient): PostgresPoolClient {
+  let broken: Error | undefined;
+  // The query under way rejects as well; without a listener the event would end the process.
+  const onError = (error: Error) => {
+    broken = error;
+  };
+  client.on('error', onError);
+  const query = (sql: string, parameters: readonly unknown[]) =>
+    patiently(client.query(sql, [...parameters]), onError);
+  return {
+    query: query as unknown as PostgresPoolClient['query'],
+    release() {
+      client.release(broken);
+      client.off('error', onError);
+    },
+  } as PostgresPoolClient;
+}

@@ -1,0 +1,82 @@
+import { fileURLToPath } from 'node:url';
+import type { Dialect, SqliteDatabase, SqliteStatement } from 'kysely';
+import { loadKysely } from './kysely-package';
+import type { SqliteHandleLike } from './sources';
+
+/** A statement of `node:sqlite`, whose parameters are not in a list. */
+interface NodeStatement {
+  columns(): unknown[];
+  all(...parameters: unknown[]): unknown[];
+  run(...parameters: unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint };
+}
+
+/** Milliseconds for which a call blocks the process while another connection writes. */
+const BLOCKING_MS = 5;
+
+/** @throws Error if no package for SQLite is there */
+export function openSqlite(url: string): SqliteHandleLike {
+  const handle = openFile(pathOf(url));
+  // Readers and the writer do not wait for each other; the last writes may be lost if the machine,
+  // and not only the process, goes down.
+  (handle.prepare('pragma journal_mode = wal') as SqliteStatement).all([]);
+  handle.exec('pragma synchronous = normal');
+  handle.exec(`pragma busy_timeout = ${BLOCKING_MS}`);
+  return handle;
+}
+
+/** The first of the packages that is there; newer Nodes bring one themselves. */
+function openFile(path: string): SqliteHandleLike {
+  const packages: [string, () => SqliteHandleLike][] = [
+    ['libsql', () => new (require('libsql'))(path)],
+    ['better-sqlite3', () => new (require('better-sqlite3'))(path)],
+    ['node:sqlite', () => new (require('node:sqlite').DatabaseSync)(path)],
+  ];
+  for (const [name, open] of packages) {
+    try {
+      return open();
+    } catch (error) {
+      if (!isMissing(error as NodeJS.ErrnoException, name)) throw error;
+    }
+  }
+  throw new Error(
+    'A database at sqlite: needs the package libsql or better-sqlite3. Install one: npm install libsql',
+  );
+}
+
+function isMissing({ code, message }: NodeJS.ErrnoException, name: string): boolean {
+  return (
+    code === 'ERR_UNKNOWN_BUILTIN_MODULE' ||
+    (code === 'MODULE_NOT_FOUND' && message.includes(`'${name}'`))
+  );
+}
+
+/** SQLite over an open database. */
+export function sqliteDialect(handle: SqliteHandleLike, isOurs: boolean): Dialect {
+  const { SqliteDialect } = loadKysely();
+  const database: SqliteDatabase = {
+    prepare: (sql) => asStatement(handle.prepare(sql)),
+    close: () => {
+      if (isOurs) handle.close();
+    },
+  };
+  return new SqliteDialect({ database });
+}
+
+function asStatement(prepared: unknown): SqliteStatement {
+  if ('reader' in (prepared as object)) return prepared as SqliteStatement;
+  const statement = prepared as NodeStatement;
+  return {
+    reader: statement.columns().length > 0,
+    all: (parameters) => statement.all(...parameters),
+    run: (parameters) => statement.run(...parameters),
+    iterate: () => {
+      throw new Error('Rows are read all at once.');
+    },
+  };
+}
+
+function pathOf(url: string): string {
+  if (/^file:\/\//i.test(url)) return fileURLToPath(url);
+  // sqlite:///var/cache.db and sqlite:/var/cache.db name the same file.
+  return url.replace(/^[a-z]+:(\/\/(?=\/))?/i, '');
+}
