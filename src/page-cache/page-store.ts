@@ -119,11 +119,25 @@ async function storeInTurn(
   return writeRecord(settings, record);
 }
 
+/** Keys of variants, oldest first, by the page's base key. */
+type Variants = LRUCache<string, Set<string>>;
+
+const variantsOfAliases = new Map<string, Variants>();
+const variantsOfBackends = new WeakMap<BaseCache, Variants>();
+
 /**
- * Variants that this process has stored, oldest first, by the page's base key. Those of other
- * processes go uncounted, so that together they may keep more.
+ * Variants that this process has stored in one cache. Those of other processes go uncounted, so
+ * that together they may keep more.
  */
-const variants = new LRUCache<string, Set<string>>({ max: 1000 });
+function variantsIn({ cache }: PageSettings): Variants {
+  const known =
+    typeof cache === 'string' ? variantsOfAliases.get(cache) : variantsOfBackends.get(cache);
+  if (known !== undefined) return known;
+  const variants: Variants = new LRUCache({ max: 1000 });
+  if (typeof cache === 'string') variantsOfAliases.set(cache, variants);
+  else variantsOfBackends.set(cache, variants);
+  return variants;
+}
 
 /** Removes the oldest variants of a page where a new one would be too many. */
 async function makeRoomForVariant(
@@ -131,6 +145,7 @@ async function makeRoomForVariant(
   { base }: PageKey,
   storageKey: string,
 ): Promise<void> {
+  const variants = variantsIn(settings);
   const known = variants.get(base) ?? new Set();
   known.delete(storageKey);
   known.add(storageKey);

@@ -331,12 +331,19 @@ export class PageTransaction {
     );
   }
 
-  #hit(response: StoredResponse, more: CacheOutcome = {}): void {
+  /**
+   * Takes it upon this cache to answer. What it has stored is not stored once more further out,
+   * with its life begun anew, and its refusal is no error of the handlers.
+   */
+  #answer(): void {
     this.#state = 'hit';
-    // What a cache further in has stored is not stored once more, with its life begun anew.
     for (let outer = this.#outer; outer !== undefined; outer = outer.#outer) {
       outer.#state = 'passed';
     }
+  }
+
+  #hit(response: StoredResponse, more: CacheOutcome = {}): void {
+    this.#answer();
     // A timeout that would not wait for the look-up has answered in the meantime.
     if (this.#res.headersSent) return;
     const status = hasListeners(this.settings)
@@ -351,7 +358,7 @@ export class PageTransaction {
 
   /** @see RFC 9111 §5.2.1.7 */
   #refuse(): void {
-    this.#state = 'hit';
+    this.#answer();
     const status = tellOutcome(this.#req, this.settings, { detail: 'only-if-cached' });
     addCacheStatus(this.#res, status);
     this.#res.statusCode = 504;

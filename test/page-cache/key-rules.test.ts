@@ -8,6 +8,8 @@ import {
 } from 'cachewright';
 import express from 'express';
 import express4 from 'express4';
+import fc from 'fast-check';
+import { targetRule } from '../../src/page-cache/query-rules';
 import { freshCaches } from '../support/fresh-caches';
 import { visit } from '../support/visit';
 
@@ -124,6 +126,33 @@ test.each([
   [{ segment: 'paid' }, /segment/],
 ])('%j is refused when the middleware is made', (key, message) => {
   expect(() => updateCache({ key: key as never })).toThrow(message);
+});
+
+test('an asterisk stands for any characters, wherever and however often it does', () => {
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', '.'), maxLength: 6 });
+  fc.assert(
+    fc.property(fc.array(text, { minLength: 1, maxLength: 4 }), text, (parts, name) => {
+      const escaped = parts.map((part) => part.replaceAll('.', '\\.'));
+      const isIgnored = new RegExp(`^${escaped.join('.*')}$`).test(name);
+      const rule = targetRule({ ignore: [parts.join('*')] })!;
+      expect(rule(`/?${name}=1`)).toBe(isIgnored ? '/' : `/?${name}=1`);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('a long name is looked through once for each part of a pattern', () => {
+  const indexOf = jest.spyOn(String.prototype, 'indexOf');
+  const regexes = jest.spyOn(RegExp.prototype, 'exec');
+  try {
+    const target = `/?a${'bc'.repeat(100)}=1`;
+    expect(targetRule({ ignore: ['a*b*c*e*d'] })!(target)).toBe(target);
+    expect(regexes).not.toHaveBeenCalled();
+    expect(indexOf.mock.calls.filter(([part]) => /^[bce]$/.test(part)).length).toBeLessThan(4);
+  } finally {
+    indexOf.mockRestore();
+    regexes.mockRestore();
+  }
 });
 
 test('getCacheKey() and learnCacheKey() go by the same rules', async () => {

@@ -1,3 +1,6 @@
+import { cachePage, fetchFromCache, updateCache } from 'cachewright';
+import express from 'express';
+import { ByteCache } from '../support/backends';
 import { stopClock } from '../support/clock';
 import { freshCaches } from '../support/fresh-caches';
 import { pageApp } from '../support/page-app';
@@ -173,4 +176,20 @@ test('many who force a page share a run (attack 26)', async () => {
   await new Promise((resolve) => setTimeout(resolve, 50));
   release();
   expect(new Set((await answers).map(({ text }) => text))).toEqual(new Set(['page 2']));
+});
+
+test('what a route refuses is no error to the cache around it', async () => {
+  let calls = 0;
+  const app = express();
+  const site = new ByteCache('directives-site');
+  app.use(updateCache({ cache: site, seconds: 100, staleIfError: 100 }), fetchFromCache());
+  app.get('/page', cachePage(100, { requestDirectives: true }), (_req, res) => {
+    calls += 1;
+    res.end(`page ${calls}`);
+  });
+  await visit(app, '/page').expect('page 1');
+  await settled();
+  clock.advance(100);
+  await visit(app, '/page').set('Cache-Control', 'only-if-cached').expect(504);
+  await visit(app, '/page').expect('page 2');
 });

@@ -117,3 +117,16 @@ test('maxVariants is a number from 0', () => {
     expect(() => fetchFromCache({ maxVariants })).toThrow(/maxVariants/);
   }
 });
+
+test('two caches that keep the same URL count each its own', async () => {
+  const stores = ['one', 'two'].map((name) => new ByteCache(`variants-${name}`));
+  const apps = stores.map((cache) => site({ cache, maxVariants: 2 }).app);
+  for (let variant = 0; variant < 6; variant++) {
+    for (const app of apps) {
+      await visit(app, '/shared').set('X-Variant', String(variant));
+      await settled();
+    }
+  }
+  // The list, and two variants.
+  expect(stores.map(({ entries }) => entries.size)).toEqual([3, 3]);
+});
