@@ -4,6 +4,9 @@ import { FileBasedCache, type FileBasedOptions } from './backends/file-based';
 import { LocMemCache, type LocMemOptions } from './backends/loc-mem';
 import { MemcachedCache, type MemcachedOptions } from './backends/memcached/cache';
 import type { MemjsClient } from './backends/memcached/memjs';
+import { RedisCache } from './backends/redis/cache';
+import type { RedisLocation } from './backends/redis/location';
+import type { RedisOptions } from './backends/redis/options';
 import type { BaseCache, CacheParams, CommonCacheSettings } from './cache/base-cache';
 import { importByPath } from './cache/import-path';
 import { InvalidCacheBackendError } from './errors';
@@ -49,6 +52,14 @@ export interface DatabaseSettings extends CommonCacheSettings {
   readonly options?: DatabaseOptions;
 }
 
+/** Redis: one server, a leader with replicas, a cluster, or whom Sentinels name. */
+export interface RedisSettings extends CommonCacheSettings {
+  readonly backend: 'redis';
+  /** The leader, then its replicas; or nodes of a cluster. Left out for Sentinel. */
+  readonly location?: RedisLocation;
+  readonly options?: RedisOptions;
+}
+
 /** Keeps nothing. */
 export interface DummySettings extends CommonCacheSettings {
   readonly backend: 'dummy';
@@ -69,6 +80,7 @@ export type CacheSettings =
   | FileSettings
   | MemcachedSettings
   | DatabaseSettings
+  | RedisSettings
   | DummySettings
   | CustomSettings;
 
@@ -80,11 +92,13 @@ type SettingsOf<S> = S extends { backend: infer Backend }
       ? MemcachedSettings
       : Backend extends 'database'
         ? DatabaseSettings
-        : Backend extends 'dummy'
-          ? DummySettings
-          : Backend extends 'locmem'
-            ? LocMemSettings
-            : CustomSettings
+        : Backend extends 'redis'
+          ? RedisSettings
+          : Backend extends 'dummy'
+            ? DummySettings
+            : Backend extends 'locmem'
+              ? LocMemSettings
+              : CustomSettings
   : LocMemSettings;
 
 /** Settings of several aliases, each held to what its backend takes. */
@@ -99,13 +113,15 @@ type BackendOf<S> = S extends { backend: CacheClass<infer C> }
       ? MemcachedCache
       : S extends { backend: 'database' }
         ? DatabaseCache
-        : S extends { backend: 'dummy' }
-          ? DummyCache
-          : S extends { backend: string }
-            ? S extends { backend: 'locmem' }
-              ? LocMemCache
-              : BaseCache
-            : LocMemCache;
+        : S extends { backend: 'redis' }
+          ? RedisCache
+          : S extends { backend: 'dummy' }
+            ? DummyCache
+            : S extends { backend: string }
+              ? S extends { backend: 'locmem' }
+                ? LocMemCache
+                : BaseCache
+              : LocMemCache;
 
 /** Methods of a registry, beside its aliases. */
 export interface CachesMethods {
@@ -137,6 +153,7 @@ const BUILT_IN = new Map<string, CacheClass>([
   ['file', FileBasedCache],
   ['memcached', MemcachedCache],
   ['database', DatabaseCache],
+  ['redis', RedisCache],
   ['dummy', DummyCache],
 ]);
 

@@ -92,6 +92,20 @@ export class CacheUnavailableError extends Error {
   }
 }
 
+/** A lock was held by another for longer than its caller would wait. */
+export class CacheLockedError extends Error {
+  override readonly name = 'CacheLockedError';
+  readonly code = 'ERR_CACHE_LOCKED';
+
+  constructor(
+    /** The caller's key. */
+    readonly key: string,
+    waitMs: number,
+  ) {
+    super(`The lock ${JSON.stringify(key)} was not free within ${waitMs} ms (options.waitMs).`);
+  }
+}
+
 /** A custom backend lacks one of the six methods every backend must bring. */
 export class CacheMethodNotImplementedError extends Error {
   override readonly name = 'CacheMethodNotImplementedError';

@@ -16,6 +16,11 @@ export { FileBasedCache, type FileBasedOptions } from './backends/file-based';
 export { LocMemCache, type LocMemOptions } from './backends/loc-mem';
 export { MemcachedCache, type MemcachedOptions } from './backends/memcached/cache';
 export type { MemjsClient } from './backends/memcached/memjs';
+export { RedisCache } from './backends/redis/cache';
+export type { RedisClient } from './backends/redis/client';
+export type { RedisLocation } from './backends/redis/location';
+export type { RedisLock, RedisLockOptions } from './backends/redis/lock';
+export type { RedisAddress, RedisClientOptions, RedisOptions } from './backends/redis/options';
 export type { CacheFailure, ServerOptions } from './backends/server-cache';
 export {
   BaseCache,
@@ -44,10 +49,12 @@ export {
   type FileSettings,
   type LocMemSettings,
   type MemcachedSettings,
+  type RedisSettings,
 } from './caches';
 export {
   CacheKeyNotFoundError,
   CacheKeyWarning,
+  CacheLockedError,
   CacheMethodNotImplementedError,
   CacheUnavailableError,
   CacheValueError,

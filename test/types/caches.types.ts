@@ -10,8 +10,11 @@ import {
   type FileBasedCache,
   LocMemCache,
   type MemcachedCache,
+  type RedisCache,
 } from 'cachewright';
 import { describeCacheContract } from 'cachewright/testing';
+import { Cluster, Redis } from 'ioredis';
+import { Redis as Redis5 } from 'ioredis5';
 import type { Kysely } from 'kysely';
 import Database from 'libsql';
 import { Client } from 'memjs';
@@ -38,6 +41,7 @@ export function aliases(): void {
     servers: { backend: 'memcached', location: 'a:11211,b:11211', options: { maxPoolSize: 4 } },
     nothing: { backend: 'dummy' },
     table: { backend: 'database', location: 'cache', options: { database: 'replica' } },
+    redis: { backend: 'redis', location: ['redis://a', new Redis()], options: { db: 5 } },
     pages: { backend: PagesCache, options: { anything: true } },
     byPath: { backend: './pages-cache.js#PagesCache', location: 7 },
   });
@@ -47,6 +51,7 @@ export function aliases(): void {
   isExactly<typeof caches.servers, MemcachedCache>(true);
   isExactly<typeof caches.nothing, DummyCache>(true);
   isExactly<typeof caches.table, DatabaseCache>(true);
+  isExactly<typeof caches.redis, RedisCache>(true);
   isExactly<typeof caches.pages, PagesCache>(true);
   isExactly<typeof caches.byPath, BaseCache>(true);
   const memory: LocMemCache = caches.default;
@@ -91,6 +96,15 @@ export function settings(): void {
   createCaches({ default: {}, files: { backend: 'file', location: 5 } });
   // @ts-expect-error: seconds, not a date
   createCaches({ default: { timeout: new Date() } });
+  createCaches({
+    default: { backend: 'redis', options: { sentinels: [{ host: 'a' }], name: 'main' } },
+    cluster: { backend: 'redis', location: new Cluster(['redis://a']) },
+    older: { backend: 'redis', location: new Redis5() },
+  });
+  // @ts-expect-error: everything, or what has the prefix
+  createCaches({ default: { backend: 'redis', options: { clears: 'all' } } });
+  // @ts-expect-error: no client of Redis
+  createCaches({ default: { backend: 'redis', location: new Map() } });
   // @ts-expect-error: no class of a cache
   createCaches({ default: { backend: Map } });
 }

@@ -1,0 +1,533 @@
+import {
+  type CacheParams,
+  collect,
+  type Entries,
+  toPairs,
+  type VersionOption,
+} from '../../cache/base-cache';
+import type { FrozenValue } from '../../cache/frozen-value';
+import type { Timeout } from '../../cache/timeouts';
+import { CacheKeyNotFoundError, CacheValueError } from '../../errors';
+import { type CacheFailure, ServerCache } from '../server-cache';
+import { clientPrefix, type RedisArgument, type RedisClient } from './client';
+import { escapeGlob, KeyFrame, prefixPattern } from './key-pattern';
+import { type RedisLocation, topologyOf } from './location';
+import { RedisLock, type RedisLockOptions } from './lock';
+import type { RedisOptions } from './options';
+import { COMPARE_AND_DELETE, COMPARE_AND_EXPIRE, INCREMENT, run } from './scripts';
+import type { RedisServer } from './server';
+import type { RedisTopology } from './topology';
+
+/** Seconds that mean the same as any more, and with which the server can still reckon. */
+const MAX_SECONDS = 1e12;
+
+/** Keys that one SCAN goes through, and that are removed at a time. */
+const SCAN_COUNT = 1000;
+
+/**
+ * Entries on Redis: one server, a leader with replicas, a cluster, or whom Sentinels name. Counters
+ * and `add` are atomic among all processes. Timeouts count in whole seconds.
+ *
+ * Location: see {@link RedisLocation}. The first server is written to; the others are its replicas,
+ * one of which is read, chosen at random.
+ *
+ * @see Django's `RedisCache`
+ */
+export class RedisCache extends ServerCache {
+  readonly #open: () => RedisTopology;
+  readonly #clearsDatabase: boolean;
+  #opened: RedisTopology | undefined;
+
+  /**
+   * @throws TypeError if a setting makes no sense; Error that says what to install, if ioredis is
+   *   missing.
+   */
+  constructor(location: RedisLocation, params: CacheParams = {}) {
+    super(location, params);
+    const options = (params.options ?? {}) as RedisOptions;
+    const { clears = 'prefix', ownWritesMs = 1000 } = options;
+    if (clears !== 'prefix' && clears !== 'database') {
+      throw new TypeError(
+        `options.clears is ${JSON.stringify(clears)}. Give 'prefix' or 'database'.`,
+      );
+    }
+    if (!Number.isInteger(ownWritesMs) || ownWritesMs < 0) {
+      throw new TypeError(
+        `options.ownWritesMs is ${JSON.stringify(ownWritesMs)}. Give whole milliseconds, 0 or more.`,
+      );
+    }
+    this.#clearsDatabase = clears === 'database';
+    this.#open = topologyOf(
+      location,
+      options,
+      { maxPending: this.maxPending, readTimeoutMs: this.readTimeoutMs },
+      ownWritesMs,
+    );
+  }
+
+  override get<T = unknown>(key: string): Promise<T | undefined>;
+  override get<T = unknown, D = T>(
+    key: string,
+    fallback: D,
+    options?: VersionOption,
+  ): Promise<T | D>;
+  override async get(
+    key: string,
+    fallback?: unknown,
+    { version }: VersionOption = {},
+  ): Promise<unknown> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const failure = { operation: 'get', key };
+    const bytes = (await this.#read(
+      failure,
+      finalKey,
+      (client) => client.callBuffer('get', finalKey),
+      null,
+    )) as Buffer | null;
+    const value = bytes === null ? undefined : this.decode(bytes, failure);
+    return value === undefined ? fallback : value;
+  }
+
+  override async set(
+    key: string,
+    value: unknown,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<void> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const bytes = this.codec.encodeBytes(value, key);
+    const seconds = this.#seconds(timeout, key);
+    await this.#write(
+      { operation: 'set', key },
+      finalKey,
+      (client) => put(client, finalKey, bytes, seconds),
+      undefined,
+    );
+  }
+
+  /** Atomic: of many who add at once, in whichever process, one is accepted. */
+  override async add(
+    key: string,
+    value: unknown,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const bytes = this.codec.encodeBytes(value, key);
+    const seconds = this.#seconds(timeout, key);
+    const work = async (client: RedisClient) => {
+      // Redis refuses to expire at once. It would be gone already, so only the answer matters.
+      if (seconds === 0) return (await client.call('exists', finalKey)) === 0;
+      return (await client.call('set', finalKey, bytes, 'nx', ...expiry(seconds))) === 'OK';
+    };
+    return this.#write({ operation: 'add', key }, finalKey, work, false);
+  }
+
+  override async touch(
+    key: string,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const seconds = this.#seconds(timeout, key);
+    const work = async (client: RedisClient) => {
+      if (seconds === 0) return (await client.call('unlink', finalKey)) === 1;
+      if (seconds !== null) return (await client.call('expire', finalKey, seconds)) === 1;
+      // PERSIST answers 0 for an entry that has no expiry, too.
+      const [exists] = await Promise.all([
+        client.call('exists', finalKey),
+        client.call('persist', finalKey),
+      ]);
+      return exists === 1;
+    };
+    return this.#write({ operation: 'touch', key }, finalKey, work, false);
+  }
+
+  override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const work = async (client: RedisClient) => (await client.call('unlink', finalKey)) === 1;
+    return this.#write({ operation: 'delete', key }, finalKey, work, false);
+  }
+
+  /**
+   * Removes the entries that have this alias's key prefix, of all versions; those of a longer prefix
+   * such as `<keyPrefix>:…` look the same and go, too. Other keys of the database stay, unless
+   * `options.clears` is `'database'`.
+   *
+   * @throws TypeError if the alias's `keyFunction` hides the prefix.
+   */
+  override async clear(): Promise<void> {
+    if (this.#clearsDatabase) {
+      const masters = await this.#topology.masters();
+      await Promise.all(
+        masters.map(({ server, client }) => this.#within(server, () => client.call('flushdb'))),
+      );
+      this.#topology.wrote(undefined);
+    } else {
+      await this.#removeMatching(prefixPattern(this.keyFunction, this.keyPrefix));
+    }
+  }
+
+  override async hasKey(key: string, { version }: VersionOption = {}): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const work = async (client: RedisClient) => (await client.call('exists', finalKey)) === 1;
+    return this.#read({ operation: 'hasKey', key }, finalKey, work, false);
+  }
+
+  override async getMany<T = unknown>(
+    keys: Iterable<string>,
+    { version }: VersionOption = {},
+  ): Promise<Record<string, T>> {
+    const unique = [...new Set(keys)];
+    const finalKeys = unique.map((key) => this.makeAndValidateKey(key, version));
+    const failure = { operation: 'getMany' };
+    const found = await this.#readMany(failure, finalKeys);
+    const values = found.map((bytes) => (bytes === null ? undefined : this.decode(bytes, failure)));
+    return collect(unique, values as (T | undefined)[]);
+  }
+
+  /**
+   * Stores all in one round trip, or one to each node of a cluster. Each entry is stored together
+   * with its expiry: none can be left without.
+   */
+  override async setMany(
+    entries: Entries,
+    timeout?: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<string[]> {
+    const puts = new Map<string, { key: string; bytes: Buffer }>();
+    for (const [key, value] of toPairs(entries)) {
+      const finalKey = this.makeAndValidateKey(key, version);
+      puts.set(finalKey, { key, bytes: this.codec.encodeBytes(value, key) });
+    }
+    const seconds = this.#seconds(timeout, 'setMany');
+    const failed = await this.#writeMany(
+      { operation: 'setMany' },
+      [...puts.keys()],
+      (client, own) =>
+        Promise.all(
+          own.map((finalKey) => put(client, finalKey, puts.get(finalKey)!.bytes, seconds)),
+        ),
+    );
+    return failed.map((finalKey) => puts.get(finalKey)!.key);
+  }
+
+  override async deleteMany(keys: Iterable<string>, { version }: VersionOption = {}) {
+    const finalKeys = new Set([...keys].map((key) => this.makeAndValidateKey(key, version)));
+    await this.#writeMany({ operation: 'deleteMany' }, [...finalKeys], (client, own) =>
+      this.#unlink(client, own),
+    );
+  }
+
+  /** Atomic among all processes; keeps the entry's expiry. Takes whole numbers alone. */
+  override async incr(key: string, delta = 1, { version }: VersionOption = {}): Promise<number> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const method = delta < 0 ? 'decr' : 'incr';
+    // For its checks of the delta.
+    this.addTo(key, 0, delta, method);
+    try {
+      const sum = await this.#write(
+        { operation: method, key },
+        finalKey,
+        (client) => run(client, INCREMENT, finalKey, String(delta)),
+        null,
+      );
+      if (sum === null) throw new CacheKeyNotFoundError(key, method);
+      return Number(sum);
+    } catch (error) {
+      const { message } = error as Error;
+      if (!/^ERR .*(not an integer|overflow)/.test(message)) throw error;
+      throw new CacheValueError(
+        `${method}(${JSON.stringify(key)}): the entry and what is added to it must be whole numbers that are safe. Redis says: ${message}`,
+        key,
+        { cause: error },
+      );
+    }
+  }
+
+  /**
+   * The caller's keys that match a pattern of Redis (`user:*`, `?`, `[ab]`), at one version. Goes
+   * through the whole database, a slice at a time: nothing for a visitor's request. Keys that come or
+   * go meanwhile may be missed, and a key may come twice.
+   *
+   * @param pattern - A `\` before a character means the character itself.
+   * @throws TypeError if the alias's `keyFunction` hides the key.
+   */
+  async *keys(pattern = '*', { version = this.version }: VersionOption = {}) {
+    const frame = new KeyFrame(this.keyFunction, this.keyPrefix, version);
+    for await (const finalKeys of this.#scan(frame.pattern(pattern))) {
+      for (const finalKey of finalKeys) yield frame.keyOf(finalKey);
+    }
+  }
+
+  /**
+   * Removes the entries whose keys match, as {@link RedisCache.keys} finds them.
+   *
+   * @returns how many there were
+   */
+  async deletePattern(
+    pattern: string,
+    { version = this.version }: VersionOption = {},
+  ): Promise<number> {
+    const frame = new KeyFrame(this.keyFunction, this.keyPrefix, version);
+    return this.#removeMatching(frame.pattern(pattern));
+  }
+
+  /** Seconds an entry has left; `null`: no expiry; `undefined`: there is none. */
+  async ttl(key: string, { version }: VersionOption = {}): Promise<number | null | undefined> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const ms = await this.#read(
+      { operation: 'ttl', key },
+      finalKey,
+      async (client) => Number(await client.call('pttl', finalKey)),
+      -2,
+    );
+    if (ms === -2) return undefined;
+    return ms === -1 ? null : ms / 1000;
+  }
+
+  /** Takes an entry's expiry away. @returns `false` if there is no live entry */
+  persist(key: string, options?: VersionOption): Promise<boolean> {
+    return this.touch(key, null, options);
+  }
+
+  /**
+   * A lock that one holder of all processes can have, and that ends by itself. It guards against
+   * doing things twice; as it is lost with a leader that fails, not against all ways of going wrong.
+   *
+   * @example
+   * await cache.lock('report', { seconds: 60 }).using(async () => {
+   *   await cache.set('report', await buildReport());
+   * });
+   */
+  lock(key: string, options: RedisLockOptions & VersionOption = {}): RedisLock {
+    const finalKey = this.makeAndValidateKey(key, options.version);
+    return new RedisLock(key, options, {
+      acquire: (token, ms) => this.#acquire(finalKey, token, ms, this.writeTimeoutMs),
+      extend: (token, ms) => this.#extend(finalKey, token, ms, this.writeTimeoutMs),
+    });
+  }
+
+  /**
+   * Lets go of connections, once what is under way is done. A ready-made client stays open: it is
+   * its maker's to close.
+   */
+  override async close(): Promise<void> {
+    const opened = this.#opened;
+    this.#opened = undefined;
+    await opened?.close(this.writeTimeoutMs);
+  }
+
+  /** @internal */
+  override async getFrozen(key: string, deadlineMs: number) {
+    const finalKey = this.makeAndValidateKey(key);
+    const server = this.#topology.reader(finalKey);
+    const work = (client: RedisClient) => client.callBuffer('get', finalKey);
+    return ((await this.#within(server, work, deadlineMs)) as Buffer | null) ?? undefined;
+  }
+
+  /** @internal */
+  override async setFrozen(key: string, value: FrozenValue, timeout: Timeout, deadlineMs: number) {
+    const finalKey = this.makeAndValidateKey(key);
+    const seconds = this.#seconds(timeout, key);
+    const work = (client: RedisClient) => put(client, finalKey, value.toBytes(), seconds);
+    await this.#change(finalKey, work, deadlineMs);
+  }
+
+  /** @internal */
+  override async deleteFrozen(key: string, deadlineMs: number): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key);
+    const work = (client: RedisClient) => client.call('unlink', finalKey);
+    return (await this.#change(finalKey, work, deadlineMs)) === 1;
+  }
+
+  /** @internal */
+  override acquireLease(key: string, token: string, seconds: number, deadlineMs: number) {
+    return this.#acquire(this.makeAndValidateKey(key), token, seconds * 1000, deadlineMs);
+  }
+
+  /** @internal */
+  override async readLease(key: string, deadlineMs: number): Promise<unknown> {
+    const finalKey = this.makeAndValidateKey(key);
+    const work = (client: RedisClient) => client.call('get', finalKey);
+    return (await this.#within(this.#topology.writer(finalKey), work, deadlineMs)) ?? undefined;
+  }
+
+  /** @internal */
+  override extendLease(key: string, token: string, seconds: number, deadlineMs: number) {
+    return this.#extend(this.makeAndValidateKey(key), token, seconds * 1000, deadlineMs);
+  }
+
+  get #topology(): RedisTopology {
+    this.#opened ??= this.#open();
+    return this.#opened;
+  }
+
+  async #acquire(finalKey: string, token: string, ms: number, deadlineMs: number) {
+    const work = (client: RedisClient) =>
+      client.call('set', finalKey, token, 'nx', 'px', Math.ceil(ms));
+    return (await this.#change(finalKey, work, deadlineMs)) === 'OK';
+  }
+
+  async #extend(finalKey: string, token: string, ms: number, deadlineMs: number) {
+    const work = (client: RedisClient) =>
+      ms <= 0
+        ? run(client, COMPARE_AND_DELETE, finalKey, token)
+        : run(client, COMPARE_AND_EXPIRE, finalKey, token, Math.ceil(ms));
+    return (await this.#change(finalKey, work, deadlineMs)) === 1;
+  }
+
+  /** Whole seconds: Django cuts what is beyond them, and takes what is below 0 for 0. */
+  #seconds(timeout: Timeout, key: string): number | null {
+    const seconds = this.resolveTimeout(timeout, key);
+    if (seconds === null) return null;
+    return Math.min(Math.max(0, Math.trunc(seconds)), MAX_SECONDS);
+  }
+
+  #read<T>(
+    failure: CacheFailure,
+    finalKey: string,
+    work: (client: RedisClient) => Promise<T>,
+    miss: T,
+  ): Promise<T> {
+    const server = this.#topology.reader(finalKey);
+    const send = () => server.connection.send(work, this.readTimeoutMs);
+    return this.read(server.guard, failure, send, miss);
+  }
+
+  async #write<T>(
+    failure: CacheFailure,
+    finalKey: string,
+    work: (client: RedisClient) => Promise<T>,
+    miss: T,
+  ): Promise<T> {
+    const topology = this.#topology;
+    const { guard, connection } = topology.writer(finalKey);
+    const send = () => connection.send(work, this.writeTimeoutMs);
+    topology.wrote([finalKey]);
+    const answer = await this.write(guard, failure, send, miss);
+    // The replicas' moment begins with the server's answer.
+    topology.wrote([finalKey]);
+    return answer;
+  }
+
+  /** Like {@link RedisCache.#write}, for pages: with their own deadline, and errors as they are. */
+  async #change(
+    finalKey: string,
+    work: (client: RedisClient) => Promise<unknown>,
+    deadlineMs: number,
+  ): Promise<unknown> {
+    const topology = this.#topology;
+    topology.wrote([finalKey]);
+    const answer = await this.#within(topology.writer(finalKey), work, deadlineMs);
+    topology.wrote([finalKey]);
+    return answer;
+  }
+
+  #within<T>(
+    { guard, connection }: RedisServer,
+    work: (client: RedisClient) => Promise<T>,
+    deadlineMs = this.writeTimeoutMs,
+  ): Promise<T> {
+    return guard.run(() => connection.send(work, deadlineMs), deadlineMs);
+  }
+
+  async #readMany(failure: CacheFailure, finalKeys: readonly string[]): Promise<(Buffer | null)[]> {
+    if (finalKeys.length === 0) return [];
+    const topology = this.#topology;
+    if (topology.isCluster) {
+      // Keys of several slots cannot be in one command. They go out together all the same.
+      return Promise.all(
+        finalKeys.map((finalKey) =>
+          this.#read(
+            failure,
+            finalKey,
+            (client) => client.callBuffer('get', finalKey) as Promise<Buffer | null>,
+            null,
+          ),
+        ),
+      );
+    }
+    const { guard, connection } = topology.reader(finalKeys);
+    const work = (client: RedisClient) =>
+      client.callBuffer('mget', ...finalKeys) as Promise<(Buffer | null)[]>;
+    const miss = finalKeys.map(() => null);
+    const send = () => connection.send(work, this.readTimeoutMs);
+    return this.read(guard, failure, send, miss);
+  }
+
+  /** Does `work` with the keys of each server. Returns the keys of those that failed. */
+  async #writeMany(
+    failure: CacheFailure,
+    finalKeys: readonly string[],
+    work: (client: RedisClient, finalKeys: readonly string[]) => Promise<unknown>,
+  ): Promise<string[]> {
+    const topology = this.#topology;
+    const keysOf = new Map<RedisServer, string[]>();
+    for (const finalKey of finalKeys) {
+      const server = topology.writer(finalKey);
+      const keys = keysOf.get(server);
+      if (keys === undefined) keysOf.set(server, [finalKey]);
+      else keys.push(finalKey);
+    }
+    topology.wrote(finalKeys);
+    const failed = await Promise.all(
+      [...keysOf].map(async ([{ guard, connection }, own]) => {
+        const send = () =>
+          connection.send((client) => work(client, own).then(() => true), this.writeTimeoutMs);
+        return (await this.write(guard, failure, send, false)) ? [] : own;
+      }),
+    );
+    topology.wrote(finalKeys);
+    return failed.flat();
+  }
+
+  #unlink(client: RedisClient, finalKeys: readonly string[]): Promise<unknown> {
+    if (!this.#topology.isCluster) return client.call('unlink', ...finalKeys);
+    return Promise.all(finalKeys.map((finalKey) => client.call('unlink', finalKey)));
+  }
+
+  /** @returns how many there were */
+  async #removeMatching(pattern: string): Promise<number> {
+    const topology = this.#topology;
+    let removed = 0;
+    for await (const finalKeys of this.#scan(pattern)) {
+      const remove = async (client: RedisClient) => {
+        const counts = [await this.#unlink(client, finalKeys)].flat() as number[];
+        removed += counts.reduce((sum, count) => sum + count, 0);
+      };
+      if (finalKeys.length > 0) await this.#within(topology.writer(finalKeys[0]!), remove);
+    }
+    topology.wrote(undefined);
+    return removed;
+  }
+
+  /** Final keys that match, a slice at a time. */
+  async *#scan(pattern: string): AsyncGenerator<string[], void, undefined> {
+    for (const { server, client } of await this.#topology.masters()) {
+      const before = clientPrefix(server.connection.client);
+      let cursor = '0';
+      do {
+        const scan = () =>
+          client.call('scan', cursor, 'match', escapeGlob(before) + pattern, 'count', SCAN_COUNT);
+        const [next, finalKeys] = (await this.#within(server, scan)) as [string, string[]];
+        yield finalKeys.map((finalKey) => finalKey.slice(before.length));
+        cursor = next;
+      } while (cursor !== '0');
+    }
+  }
+}
+
+function put(
+  client: RedisClient,
+  finalKey: string,
+  bytes: Buffer,
+  seconds: number | null,
+): Promise<unknown> {
+  if (seconds === 0) return client.call('unlink', finalKey);
+  return client.call('set', finalKey, bytes, ...expiry(seconds));
+}
+
+function expiry(seconds: number | null): RedisArgument[] {
+  return seconds === null ? [] : ['ex', seconds];
+}

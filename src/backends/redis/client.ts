@@ -1,0 +1,71 @@
+import { optionalPackage } from '../optional-package';
+
+/** What is sent to a server. */
+export type RedisArgument = string | Buffer | number;
+
+/** A `Redis` of ioredis 5 or 6, by what is asked of it. */
+export interface RedisClient {
+  readonly status: string;
+  call(command: string, ...args: RedisArgument[]): Promise<unknown>;
+  callBuffer(command: string, ...args: RedisArgument[]): Promise<unknown>;
+  connect(): Promise<unknown>;
+  disconnect(): void;
+  quit(): Promise<unknown>;
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  off(event: string, listener: (...args: unknown[]) => void): unknown;
+}
+
+/** A `Cluster` of ioredis 5 or 6, by what is asked of it. */
+export interface RedisClusterClient extends RedisClient {
+  /** The nodes of each slot, `host:port`, its master first. */
+  readonly slots: readonly (readonly string[])[];
+  nodes(role: 'master'): RedisClient[];
+}
+
+/** What of ioredis is used. */
+interface Ioredis {
+  readonly Redis: new (...settings: (string | object)[]) => RedisClient;
+  readonly Cluster: new (nodes: object[], options: object) => RedisClusterClient;
+  readonly Command: new (name: string, args: string[]) => { getSlot(): number };
+}
+
+/** @throws Error that says what to install, if ioredis is missing. */
+export function ioredis(): Ioredis {
+  return optionalPackage('ioredis', 'The Redis backend', () => require('ioredis') as Ioredis);
+}
+
+/** Whether this is a client made by ioredis, of one server or a cluster. */
+export function isRedisClient(value: unknown): value is RedisClient {
+  const client = value as Partial<RedisClient> | null | undefined;
+  return typeof client?.call === 'function' && typeof client.callBuffer === 'function';
+}
+
+export function isClusterClient(client: RedisClient): client is RedisClusterClient {
+  return 'isCluster' in client && client.isCluster === true;
+}
+
+/** What the client itself puts before each key, beside what we do. */
+export function clientPrefix(client: RedisClient): string {
+  return optionsOf(client).keyPrefix ?? '';
+}
+
+/** How messages call the server of a client: its address, without passwords. */
+export function nameOf(client: RedisClient): string {
+  if (isClusterClient(client)) return 'Redis Cluster';
+  const { path, host = 'localhost', port = 6379, sentinels, name } = optionsOf(client);
+  if (Array.isArray(sentinels)) return `Redis ${JSON.stringify(name)} of Sentinel`;
+  return `Redis at ${path ?? `${host}:${port}`}`;
+}
+
+interface KnownOptions {
+  readonly keyPrefix?: string;
+  readonly path?: string;
+  readonly host?: string;
+  readonly port?: number | string;
+  readonly sentinels?: unknown;
+  readonly name?: string;
+}
+
+function optionsOf(client: RedisClient): KnownOptions {
+  return (client as { options?: KnownOptions }).options ?? {};
+}

@@ -1,0 +1,136 @@
+import { withDeadline } from '../../cache/deadline';
+import { CacheUnavailableError } from '../../errors';
+import { nameOf, type RedisClient } from './client';
+
+/**
+ * One client, connected when first used. Commands go out only over a connection that stands: what
+ * was not sent within its deadline is never sent.
+ */
+export class RedisConnection {
+  readonly client: RedisClient;
+  readonly name: string;
+  readonly #isOwn: boolean;
+  readonly #waiting = new Set<{ resolve: () => void; reject: (error: Error) => void }>();
+  readonly #listeners: Readonly<Record<string, (...args: unknown[]) => void>>;
+  #lastError: Error | undefined;
+  #wasReady: boolean;
+  #isDown = false;
+
+  /** @param isOwn - Whether {@link RedisConnection.close} may close the client. */
+  constructor(client: RedisClient, isOwn: boolean) {
+    this.client = client;
+    this.name = nameOf(client);
+    this.#isOwn = isOwn;
+    this.#wasReady = client.status === 'ready';
+    this.#listeners = {
+      ready: () => this.#onReady(),
+      close: () => this.#onClose(),
+      end: () => this.#onClose(),
+      // Without a listener, ioredis writes errors to the console.
+      error: (error) => {
+        this.#lastError = error as Error;
+      },
+    };
+    for (const [event, listener] of Object.entries(this.#listeners)) client.on(event, listener);
+  }
+
+  /** Whether the last attempt to connect failed. */
+  get isDown(): boolean {
+    return this.#isDown;
+  }
+
+  /**
+   * Does `work` over the connection, made first if need be.
+   *
+   * @throws {@link CacheUnavailableError} If there is none, or it broke; else what the server says.
+   */
+  send<T>(work: (client: RedisClient) => Promise<T>, deadlineMs: number): Promise<T> {
+    if (this.client.status === 'ready') return this.#do(work);
+    return this.#sendLater(work, performance.now() + deadlineMs);
+  }
+
+  /** Waits for what is under way, but no longer than `deadlineMs`, and lets go of the connection. */
+  async close(deadlineMs: number): Promise<void> {
+    const { client } = this;
+    if (this.#isOwn) {
+      if (client.status === 'ready') {
+        const quit = withDeadline(client.quit(), deadlineMs, () => new Error('no answer'));
+        // It is closed all the same.
+        await quit.catch(() => {});
+      }
+      client.disconnect();
+    }
+    for (const [event, listener] of Object.entries(this.#listeners)) {
+      // A client that is closing may have an error to tell.
+      if (!this.#isOwn || event !== 'error') client.off(event, listener);
+    }
+    this.#settle((waiter) => waiter.reject(this.#refusal(new Error('the cache was closed'))));
+  }
+
+  async #sendLater<T>(work: (client: RedisClient) => Promise<T>, lateAt: number): Promise<T> {
+    await this.#ready();
+    if (performance.now() < lateAt) return this.#do(work);
+    throw new CacheUnavailableError(`${this.name} was connected too late.`, 'timeout');
+  }
+
+  #do<T>(work: (client: RedisClient) => Promise<T>): Promise<T> {
+    return work(this.client).catch((error: Error) => {
+      if (isReply(error)) throw error;
+      throw new CacheUnavailableError(`${this.name} did not answer: ${error.message}`, 'refused', {
+        cause: error,
+      });
+    });
+  }
+
+  async #ready(): Promise<void> {
+    const { client } = this;
+    if (client.status === 'wait' || (client.status === 'end' && this.#isOwn)) {
+      // What becomes of it is told by events.
+      client.connect().catch(() => {});
+    } else if (client.status === 'end') {
+      throw this.#refusal(new Error('its client was closed'));
+    } else if (this.#isDown && client.status !== 'connecting' && client.status !== 'connect') {
+      throw this.#refusal(this.#lastError);
+    }
+    await new Promise<void>((resolve, reject) => this.#waiting.add({ resolve, reject }));
+  }
+
+  #onReady(): void {
+    this.#wasReady = true;
+    this.#isDown = false;
+    this.#settle((waiter) => waiter.resolve());
+  }
+
+  #onClose(): void {
+    // One that was lost is usually back with the next attempt: that is waited for.
+    this.#isDown = !this.#wasReady;
+    this.#wasReady = false;
+    if (this.#isDown) this.#settle((waiter) => waiter.reject(this.#refusal(this.#lastError)));
+  }
+
+  #settle(settle: (waiter: { resolve: () => void; reject: (error: Error) => void }) => void): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const waiter of waiting) settle(waiter);
+  }
+
+  #refusal(cause: Error = new Error('no connection')): CacheUnavailableError {
+    return new CacheUnavailableError(
+      `${this.name} cannot be reached: ${cause.message}`,
+      'refused',
+      { cause },
+    );
+  }
+}
+
+/** Answers of a server that is not, or not now, the one to ask. */
+const NOT_AVAILABLE = /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|NOREPLICAS|MOVED|ASK) /;
+
+/** Whether an error is what the server said, so that it is alive and only will not do this. */
+export function isAnswer(error: unknown): boolean {
+  return isReply(error) && !NOT_AVAILABLE.test((error as Error).message);
+}
+
+function isReply(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError';
+}

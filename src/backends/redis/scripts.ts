@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import type { RedisArgument, RedisClient } from './client';
+
+/** Lua that a server runs at one go. */
+interface Script {
+  readonly lua: string;
+  readonly sha: string;
+}
+
+function script(lua: string): Script {
+  return { lua, sha: createHash('sha1').update(lua).digest('hex') };
+}
+
+/**
+ * Adds to a number and leaves its expiry; `nil` if there is none. The sum comes as text, for Lua's
+ * own numbers are not exact. What a Number cannot hold exactly is refused, for nobody could read it.
+ */
+export const INCREMENT = script(`
+local value = redis.call('get', KEYS[1])
+if not value then return false end
+redis.call('incrby', KEYS[1], ARGV[1])
+local sum = redis.call('get', KEYS[1])
+if math.abs(tonumber(sum)) > 9007199254740991 then
+  redis.call('set', KEYS[1], value, 'keepttl')
+  return redis.error_reply('ERR increment or decrement would overflow')
+end
+return sum
+`);
+
+/** Removes a key if this is its value. */
+export const COMPARE_AND_DELETE = script(`
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('del', KEYS[1])
+`);
+
+/** Gives a key new milliseconds to live if this is its value. */
+export const COMPARE_AND_EXPIRE = script(`
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('pexpire', KEYS[1], ARGV[2])
+`);
+
+/** Runs a script on one key; its text goes over the wire only if the server does not have it. */
+export async function run(
+  client: RedisClient,
+  { lua, sha }: Script,
+  finalKey: string,
+  ...args: RedisArgument[]
+): Promise<unknown> {
+  try {
+    return await client.call('evalsha', sha, 1, finalKey, ...args);
+  } catch (error) {
+    if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
+    return client.call('eval', lua, 1, finalKey, ...args);
+  }
+}

@@ -1,0 +1,37 @@
+import { ServerGuard } from '../server-guard';
+import type { RedisClient } from './client';
+import { isAnswer, type RedisConnection } from './connection';
+
+/** Limits of each server, from the cache's options. */
+export interface RedisLimits {
+  readonly maxPending: number;
+  readonly readTimeoutMs: number;
+}
+
+/** A server, or a node of a cluster, behind its guard. */
+export class RedisServer {
+  readonly connection: RedisConnection;
+  readonly guard: ServerGuard;
+
+  /** @param ping - Asks the server itself whether it is there. */
+  constructor(
+    connection: RedisConnection,
+    name: string,
+    { maxPending, readTimeoutMs }: RedisLimits,
+    ping: (client: RedisClient) => Promise<unknown>,
+  ) {
+    this.connection = connection;
+    this.guard = new ServerGuard({
+      name,
+      maxPending,
+      probeTimeoutMs: readTimeoutMs,
+      ping: () => connection.send(ping, readTimeoutMs),
+      isAnswer,
+    });
+  }
+
+  /** Whether it would fail, as far as is known. */
+  get isDown(): boolean {
+    return this.guard.isOpen || this.connection.isDown;
+  }
+}
