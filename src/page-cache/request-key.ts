@@ -168,22 +168,30 @@ export function applyTargetRule(req: Request, rule: TargetRule): void {
   }
 }
 
+/** Why a request is none of the cache's business. */
+export type BypassReason = 'body' | 'host' | 'method' | 'target' | 'upgrade';
+
 /**
- * Whether the request may be answered from the cache: GET or HEAD, without a body, for a host the
- * site serves, with a target that no client sends by accident.
+ * Why the request must not be answered from the cache; `undefined` if it may: GET or HEAD, without
+ * a body, for a host the site serves, with a target that no client sends by accident.
+ *
+ * @param method - As it was sent. One overridden on the way is not the one that the client will
+ *   think was answered.
  */
-export function mayUseCache(req: Request, { hosts }: PageSettings): boolean {
-  const { method } = req;
-  const headers = headersOf(req);
-  if (method !== 'GET' && method !== 'HEAD') return false;
-  if (hasBody(req)) return false;
-  if (hosts !== undefined) {
-    const { host } = originOf(req);
-    if (host === undefined || !hosts.has(host)) return false;
-  }
+export function bypassReason(
+  req: Request,
+  method: string | undefined,
+  { hosts }: PageSettings,
+): BypassReason | undefined {
+  if (req.method !== method || (method !== 'GET' && method !== 'HEAD')) return 'method';
+  if (hasBody(req)) return 'body';
+  if (headersOf(req).upgrade !== undefined) return 'upgrade';
   // A fragment is never sent, but a raw target may hold one, and the handler may reflect it.
   const target = (req as ExpressRequest).originalUrl ?? req.url ?? '';
-  return /^[!"$-~]*$/.test(target) && headers.upgrade === undefined;
+  if (!/^\/[!"$-~]*$/.test(target)) return 'target';
+  if (hosts === undefined) return undefined;
+  const { host } = originOf(req);
+  return host !== undefined && hosts.has(host) ? undefined : 'host';
 }
 
 function hasBody(req: Request): boolean {

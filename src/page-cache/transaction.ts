@@ -17,7 +17,7 @@ import { recordResponse } from './recorder';
 import { replay } from './replay';
 import {
   absoluteUrl,
-  mayUseCache,
+  bypassReason,
   type PageKey,
   pageKeyFor,
   REWRITTEN_TARGET,
@@ -109,11 +109,12 @@ export class PageTransaction {
   lookUp(next: Next): void | Promise<void> {
     const req = this.#req;
     const { targetRule, cookies } = this.settings;
-    const url = mayUseCache(req, this.settings) ? absoluteUrl(req, targetRule) : undefined;
-    // A method overridden on the way is not the one that the client will think was answered.
-    if (url === undefined || req.method !== this.#method) {
+    const reason = bypassReason(req, this.#method, this.settings);
+    const url = reason === undefined ? absoluteUrl(req, targetRule) : undefined;
+    if (url === undefined) {
       this.#state = 'passed';
-      tellAtHead(req, this.#res, this.settings, { fwd: 'bypass' });
+      const detail = reason ?? 'host';
+      tellAtHead(req, this.#res, this.settings, { fwd: 'bypass', detail });
       next();
       return;
     }

@@ -13,6 +13,8 @@ import { freshCaches } from '../support/fresh-caches';
 import { serveHttp1 } from '../support/http-client';
 import type { Respond } from '../support/origin';
 import { pageApp } from '../support/page-app';
+import { lastLines, serveRaw } from '../support/raw-client';
+import type { Step } from '../support/stacks';
 import { visit } from '../support/visit';
 
 freshCaches();
@@ -173,10 +175,33 @@ test('is there on 304, 206, 416 and HEAD, too', async () => {
   expect((await visit(app, '/page', 'head')).headers[STATUS]).toBe('cachewright; hit; ttl=100');
 });
 
-test('says bypass of what is none of the cache’s business', async () => {
-  const app = withStatus();
-  const { headers } = await visit(app, '/page').set({ 'Content-Length': '1' }).send('x');
-  expect(headers[STATUS]).toBe('cachewright; fwd=bypass');
+describe('says why it is none of the cache’s business', () => {
+  test('a body', async () => {
+    const answer = visit(withStatus(), '/page').set({ 'Content-Length': '1' }).send('x');
+    expect((await answer).headers[STATUS]).toBe('cachewright; fwd=bypass; detail=body');
+  });
+
+  test.each([
+    ['host', 'GET /page HTTP/1.1', 'Host: other.example'],
+    ['host', 'GET /page HTTP/1.1', 'Host: www.example.com/x'],
+    ['target', 'GET http://www.example.com/page HTTP/1.1', 'Host: www.example.com'],
+    ['target', 'GET /page#top HTTP/1.1', 'Host: www.example.com'],
+    ['upgrade', 'GET /page HTTP/1.1', 'Host: www.example.com', 'Upgrade: something'],
+    ['method', 'GET /page HTTP/1.1', 'Host: www.example.com', 'X-Method: HEAD'],
+  ])('%s: %s, %s', async (detail, ...request) => {
+    const override: Step = (req, _res, next) => {
+      req.method = (req.headers['x-method'] as string | undefined) ?? req.method;
+      next();
+    };
+    const { app } = pageApp(undefined, {
+      options: { cacheStatus: true, key: { hosts: ['www.example.com', 'www.example.com/x'] } },
+      between: [override],
+    });
+    const site = await serveRaw(app);
+    const answer = await site.exchange(lastLines(...request));
+    await site.close();
+    expect(answer).toContain(`Cache-Status: cachewright; fwd=bypass; detail=${detail}\r\n`);
+  });
 });
 
 test('tells of validation, and of the error that something stale stands in for', async () => {
