@@ -31,7 +31,6 @@ export function describeEachDatabase(name: string, body: (database: TestDatabase
     beforeAll(async () => {
       opened = await open();
     }, 90_000);
-    afterAll(() => opened?.drop());
     body({
       kind,
       get url() {
@@ -40,6 +39,8 @@ export function describeEachDatabase(name: string, body: (database: TestDatabase
       createTable: (table = `cache ${randomBytes(4).toString('hex')}`) =>
         createTableAt(opened.url, table),
     });
+    // After what the body registers: its connections are closed by then.
+    afterAll(() => opened?.drop());
   };
   describeWithServer('postgres', `${name} on PostgreSQL`, () =>
     describeOn('postgres', sharedPostgres),

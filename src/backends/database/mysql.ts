@@ -4,6 +4,9 @@ import { optionalPackage } from '../optional-package';
 import { PATIENCE_MS, POOL_SIZE, patiently } from './connection';
 import { loadKysely } from './kysely-package';
 
+/** `ER_NET_PACKET_TOO_LARGE`. */
+const PACKET_TOO_LARGE = 1153;
+
 /** @throws Error if the package `mysql2` is missing */
 export function openMysqlPool(url: string): Pool {
   const { createPool } = optionalPackage('mysql2', 'A database at mysql://', () =>
@@ -55,7 +58,11 @@ function watched(connection: PoolConnection): MysqlPoolConnection {
       isBroken = true;
     }).then(
       (result) => callback(undefined, result),
-      (error) => callback(error, undefined),
+      (error: { errno?: number }) => {
+        // The server closes the connection, but after the pool has lent it to somebody else.
+        if (error.errno === PACKET_TOO_LARGE) isBroken = true;
+        callback(error, undefined);
+      },
     );
   };
   return {

@@ -54,12 +54,59 @@ function isMissing({ code, message }: NodeJS.ErrnoException, name: string): bool
 export function sqliteDialect(handle: SqliteHandleLike, isOurs: boolean): Dialect {
   const { SqliteDialect } = loadKysely();
   const database: SqliteDatabase = {
-    prepare: (sql) => asStatement(handle.prepare(sql)),
+    prepare: (sql) => locked(handle, sql, asStatement(handle.prepare(sql))),
     close: () => {
       if (isOurs) handle.close();
     },
   };
   return new SqliteDialect({ database });
+}
+
+/**
+ * Takes the lock before a write, and not within: a statement of libsql that does not get it is left
+ * half done, and keeps whatever the connection writes from then on from being committed.
+ */
+function locked(
+  handle: SqliteHandleLike,
+  sql: string,
+  statement: SqliteStatement,
+): SqliteStatement {
+  if (sql === 'begin') {
+    const run = () => {
+      handle.exec('begin immediate');
+      return { changes: 0, lastInsertRowid: 0 };
+    };
+    return { ...statement, reader: false, run };
+  }
+  if (!/^\s*(insert|update|delete)\b/i.test(sql)) return statement;
+  return {
+    reader: statement.reader,
+    all: (parameters) => alone(handle, () => statement.all(parameters)),
+    run: (parameters) => alone(handle, () => statement.run(parameters)),
+    iterate: (parameters) => statement.iterate(parameters),
+  };
+}
+
+function alone<T>(handle: SqliteHandleLike, write: () => T): T {
+  if (isInTransaction(handle)) return write();
+  handle.exec('begin immediate');
+  try {
+    const result = write();
+    handle.exec('commit');
+    return result;
+  } catch (error) {
+    if (isInTransaction(handle)) handle.exec('rollback');
+    throw error;
+  }
+}
+
+/** By the name it has in libsql and better-sqlite3, or in newer versions of node:sqlite. */
+function isInTransaction(handle: SqliteHandleLike): boolean {
+  const { inTransaction, isTransaction } = handle as {
+    inTransaction?: boolean;
+    isTransaction?: boolean;
+  };
+  return inTransaction ?? isTransaction ?? true;
 }
 
 function asStatement(prepared: unknown): SqliteStatement {

@@ -1,0 +1,218 @@
+import { type CacheFailure, DatabaseCache } from 'cachewright';
+import { sql } from 'kysely';
+import { describeEachDatabase } from '../../support/test-databases';
+import { type WatchedKysely, watchedKysely } from '../../support/watched-kysely';
+
+describeEachDatabase('Writes to a database cache', (database) => {
+  const opened: DatabaseCache[] = [];
+  const failures: CacheFailure[] = [];
+  let watched: WatchedKysely;
+  let table: string;
+
+  beforeAll(() => {
+    watched = watchedKysely(database);
+  });
+  afterAll(() => watched.kysely.destroy());
+  beforeEach(async () => {
+    table = await database.createTable();
+    failures.length = 0;
+  });
+  afterEach(async () => {
+    for (const each of opened.splice(0)) await each.close();
+  });
+
+  /** A cache with connections of its own, unless it is given some. */
+  function open(options: object = {}): DatabaseCache {
+    const onFailure = (_error: unknown, failure: CacheFailure) => failures.push(failure);
+    const made = new DatabaseCache(table, {
+      options: { database: database.url, onFailure, ...options },
+    });
+    opened.push(made);
+    return made;
+  }
+
+  test('of many who add() at once, one is told it was first (DB-05)', async () => {
+    const rivals = Array.from({ length: 6 }, () => open());
+    for (let round = 0; round < 5; round += 1) {
+      const won = await Promise.all(rivals.map((cache, i) => cache.add(`key${round}`, i)));
+      expect(won.filter(Boolean)).toHaveLength(1);
+      expect(await rivals[0]!.get(`key${round}`)).toBe(won.indexOf(true));
+    }
+    expect(failures).toEqual([]);
+  });
+
+  test('of many who add() over an expired entry, one is told it was first (DB-05)', async () => {
+    const rivals = Array.from({ length: 6 }, () => open());
+    const now = Date.now();
+    const spy = jest.spyOn(Date, 'now').mockReturnValue(now);
+    await rivals[0]!.set('key', 'old', 1);
+    spy.mockReturnValue(now + 2000);
+    const won = await Promise.all(rivals.map((cache, i) => cache.add('key', i)));
+    expect(won.filter(Boolean)).toHaveLength(1);
+    expect(await rivals[0]!.get('key')).toBe(won.indexOf(true));
+    spy.mockRestore();
+  });
+
+  test('many who write the same keys at once all do (DB-10)', async () => {
+    const rivals = Array.from({ length: 4 }, () => open());
+    const keys = Array.from({ length: 50 }, (_, i) => `k${i}`);
+    const outcomes = await Promise.all(
+      rivals.map((cache, i) => {
+        const mine = i % 2 === 0 ? keys : [...keys].reverse();
+        return cache.setMany(new Map(mine.map((key) => [key, i])));
+      }),
+    );
+    expect(outcomes).toEqual([[], [], [], []]);
+    const values = Object.values(await rivals[0]!.getMany(keys));
+    expect(values).toHaveLength(50);
+    // Each statement is all or nothing.
+    expect(new Set(values).size).toBe(1);
+  });
+
+  /** Makes the database refuse entries that never expire. */
+  async function refuseLasting(): Promise<void> {
+    const texts = {
+      postgres: [`alter table "${table}" add check (expires < '2900-01-01')`],
+      mysql: [`alter table \`${table}\` add check (expires < '2900-01-01')`],
+      sqlite: ['insert', 'update'].map(
+        (event) => `create trigger "${table} ${event}" before ${event} on "${table}"
+          when new.expires > '2900' begin select raise(abort, 'refused'); end`,
+      ),
+    }[database.kind];
+    for (const text of texts) await watched.query(text);
+  }
+
+  test('what a live database refuses is not stored, and reported, but no error (DB-10)', async () => {
+    await refuseLasting();
+    const cache = open();
+    await cache.set('key', 'old', 60);
+    expect(await cache.set('key', 'new', null)).toBeUndefined();
+    expect(await cache.add('other', 'new', null)).toBe(false);
+    expect(await cache.touch('key', null)).toBe(false);
+    expect(await cache.setMany({ key: 'new', other: 'new' }, null)).toEqual(['key', 'other']);
+    expect(await cache.getMany(['key', 'other'])).toEqual({ key: 'old' });
+    expect(failures).toEqual([
+      { operation: 'set', key: 'key' },
+      { operation: 'add', key: 'other' },
+      { operation: 'touch', key: 'key' },
+      { operation: 'setMany' },
+    ]);
+  });
+
+  test('a refused write leaves a transaction of the site usable (DB-10)', async () => {
+    await refuseLasting();
+    await watched.kysely.transaction().execute(async (transaction) => {
+      const cache = open({ database: transaction });
+      await cache.set('before', 1, 60);
+      // At once, as there is one connection for all of them.
+      const answers = await Promise.all([
+        cache.add('refused', 1, null),
+        cache.add('fine', 1, 60),
+        cache.add('refused', 1, null),
+        cache.touch('before', null),
+      ]);
+      expect(answers).toEqual([false, true, false, false]);
+      const { rows } = await sql`select 1 as one`.execute(transaction);
+      expect(rows).toEqual([{ one: 1 }]);
+      await cache.set('after', 1, 60);
+      await cache.close();
+    });
+    const keys = ['before', 'refused', 'fine', 'after'];
+    expect(await open().getMany(keys)).toEqual({ before: 1, fine: 1, after: 1 });
+  });
+
+  test('what was written in a transaction that is rolled back was never there', async () => {
+    const work = watched.kysely.transaction().execute(async (transaction) => {
+      const cache = open({ database: transaction });
+      await cache.set('key', 1, 60);
+      expect(await cache.get('key')).toBe(1);
+      throw new Error('not today');
+    });
+    await expect(work).rejects.toThrow('not today');
+    expect(await open().get('key')).toBeUndefined();
+  });
+
+  test('a read error propagates: a table that is missing is named, with what makes it (DB-10)', async () => {
+    const cache = new DatabaseCache('absent table', { options: { database: database.url } });
+    opened.push(cache);
+    const error = {
+      code: 'ERR_CACHE_BACKEND',
+      message: expect.stringMatching(/"absent table".*npx cachewright createcachetable/s),
+    };
+    await expect(cache.get('key')).rejects.toMatchObject(error);
+    await expect(cache.getMany(['key'])).rejects.toMatchObject(error);
+    await expect(cache.hasKey('key')).rejects.toMatchObject(error);
+  });
+
+  test('a missing table is no refusal: writes fail as well', async () => {
+    const cache = new DatabaseCache('absent table', {
+      options: { database: database.url, onFailure: () => {} },
+    });
+    opened.push(cache);
+    const error = { code: 'ERR_CACHE_BACKEND' };
+    await expect(cache.set('key', 1)).rejects.toMatchObject(error);
+    await expect(cache.add('key', 1)).rejects.toMatchObject(error);
+    await expect(cache.touch('key')).rejects.toMatchObject(error);
+    await expect(cache.incr('key')).rejects.toMatchObject(error);
+    await expect(cache.delete('key')).rejects.toMatchObject(error);
+    await expect(cache.clear()).rejects.toMatchObject(error);
+  });
+
+  test.each([
+    ['of more than 255 characters', 'k'.repeat(253)],
+    ['with a NUL', 'a\0b'],
+    ['that is half a character', '\ud83e'],
+  ])('an entry under a key %s is never stored, and no error (DB-17)', async (_name, key) => {
+    jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const cache = open();
+    expect(await cache.set(key, 1)).toBeUndefined();
+    expect(await cache.add(key, 1)).toBe(false);
+    expect(await cache.add(key, 1, 0)).toBe(false);
+    expect(await cache.touch(key)).toBe(false);
+    expect(await cache.setMany({ [key]: 1, other: 2 })).toEqual([key]);
+    expect(await cache.get(key, 'fallback')).toBe('fallback');
+    expect(await cache.getMany([key, 'other'])).toEqual({ other: 2 });
+    expect(await cache.hasKey(key)).toBe(false);
+    expect(await cache.delete(key)).toBe(false);
+    await cache.deleteMany([key]);
+    await expect(cache.incr(key)).rejects.toMatchObject({ code: 'ERR_CACHE_KEY_NOT_FOUND', key });
+    expect(failures).toEqual([]);
+    jest.restoreAllMocks();
+  });
+
+  test.each(['k'.repeat(252), '🦊'.repeat(252)])(
+    'a key of 255 characters is stored, of whichever script (DB-17)',
+    async (key) => {
+      jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+      const cache = open();
+      await cache.set(key, 1);
+      expect(await cache.get(key)).toBe(1);
+      jest.restoreAllMocks();
+    },
+  );
+
+  test('of a lease, its owner alone makes it last or ends it', async () => {
+    const cache = open();
+    expect(await cache.acquireLease('lease', 'mine', 60, 1000)).toBe(true);
+    expect(await cache.acquireLease('lease', 'theirs', 60, 1000)).toBe(false);
+    expect(await cache.extendLease('lease', 'theirs', 60, 1000)).toBe(false);
+    expect(await cache.extendLease('lease', 'theirs', 0, 1000)).toBe(false);
+    expect(await cache.extendLease('lease', 'mine', 60, 1000)).toBe(true);
+    expect(await cache.extendLease('lease', 'mine', 0, 1000)).toBe(true);
+    expect(await cache.acquireLease('lease', 'theirs', 60, 1000)).toBe(true);
+  });
+
+  if (database.kind === 'mysql') {
+    test('a value that the server’s packet cannot hold is an error that says so', async () => {
+      const cache = open({ writeTimeoutMs: 20_000 });
+      const [{ size }] = (await watched.query<{ size: number }>(
+        'select @@max_allowed_packet as size',
+      )) as [{ size: number }];
+      await expect(cache.set('large', Buffer.alloc(size + 1024))).rejects.toMatchObject({
+        code: 'ERR_CACHE_VALUE',
+        message: expect.stringContaining('max_allowed_packet'),
+      });
+      expect(await cache.get('large')).toBeUndefined();
+    });
+  }
+});
