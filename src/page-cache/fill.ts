@@ -19,12 +19,13 @@ import { addCacheStatus, tellOutcome } from './outcomes';
 import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
 import type { PageSettings } from './page-settings';
 import { type PageLookup, removePage, storeResponse } from './page-store';
-import { headersOf, type ReadTracker, trackReads } from './read-tracker';
+import { type ReadTracker, trackReads } from './read-tracker';
 import { type HeadDecision, type RecorderEvents, type Recording, snapshot } from './recorder';
 import { putHead } from './replay';
 import { applyTargetRule, type PageKey, REWRITTEN_TARGET, variantOf } from './request-key';
 import { type FieldList, fieldOf, StoredResponse } from './stored-response';
 import { varyingNames } from './varying-names';
+import { headersOf } from './watched-headers';
 
 /** Answers of handlers that something stale may stand in for (RFC 5861 §4). */
 const ERRORS = new Set([500, 502, 503, 504]);

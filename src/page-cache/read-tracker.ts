@@ -3,8 +3,6 @@ import type { Request, Response } from '../headers/middleware';
 import { isKeyedByHost, trustsProxy } from './request-origin';
 import { watchedHeaders } from './watched-headers';
 
-export { headersOf } from './watched-headers';
-
 /** What of a request the handlers looked at. */
 export interface Reads {
   /** Names of headers, in lower case. */

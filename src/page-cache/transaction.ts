@@ -12,7 +12,6 @@ import { addCacheStatus, hasListeners, tellAtHead, tellOutcome } from './outcome
 import { PageLease } from './page-lease';
 import { backendOf, type PageSettings, reportFailure } from './page-settings';
 import { after, findResponse, type PageLookup } from './page-store';
-import { headersOf } from './read-tracker';
 import { recordResponse } from './recorder';
 import { replay } from './replay';
 import {
@@ -25,6 +24,7 @@ import {
   withRewrittenTarget,
 } from './request-key';
 import type { StoredResponse } from './stored-response';
+import { headersOf } from './watched-headers';
 
 /**
  * How far a request has come: `open`, not looked up yet; `passed`, none of the cache's business;
