@@ -85,7 +85,7 @@ export class LocMemCache extends BaseCache {
     this.#maxBytes = maxBytes;
     this.#codec = new ValueCodec(serializer);
     this.#keepsPrimitives = serializer === undefined || serializer === 'msgpack';
-    this.#hasOwnSerializer = typeof serializer === 'object';
+    this.#hasOwnSerializer = !this.#keepsPrimitives && serializer !== 'json';
     const name = String(location);
     let store = stores.get(name);
     if (store === undefined) {

@@ -1,4 +1,5 @@
 import { CacheValueError } from '../errors';
+import { importByPath } from './import-path';
 import { jsonSerializer, msgpackSerializer, type Serializer } from './serializers';
 
 /** First byte of stored bytes. None of them is a digit or `-`, with which integers begin. */
@@ -6,8 +7,8 @@ const BUFFER = 0;
 const UINT8_ARRAY = 1;
 const SERIALIZED = 2;
 
-/** A serializer, or the name of a built-in one. */
-export type SerializerOption = 'msgpack' | 'json' | Serializer;
+/** A serializer, the name of a built-in one, or the path of one (`./serializer.js#mine`). */
+export type SerializerOption = 'msgpack' | 'json' | Serializer | (string & {});
 
 /**
  * Turns values into what a backend stores: safe integers as numbers, so that a server can count
@@ -20,8 +21,8 @@ export class ValueCodec {
 
   /** @throws TypeError if `serializer` is neither a known name nor has `dump` and `load`. */
   constructor(serializer: SerializerOption = 'msgpack') {
-    this.#isCustom = typeof serializer !== 'string';
     this.#serializer = resolveSerializer(serializer);
+    this.#isCustom = this.#serializer !== msgpackSerializer && this.#serializer !== jsonSerializer;
   }
 
   /** @throws CacheValueError, naming `key`, if `value` cannot be stored. */
@@ -92,11 +93,18 @@ export class ValueCodec {
 function resolveSerializer(serializer: SerializerOption): Serializer {
   if (serializer === 'msgpack') return msgpackSerializer;
   if (serializer === 'json') return jsonSerializer;
-  if (typeof serializer?.dump === 'function' && typeof serializer.load === 'function') {
-    return serializer;
+  let cause: unknown;
+  try {
+    const found = (
+      typeof serializer === 'string' ? importByPath(serializer) : serializer
+    ) as Serializer;
+    if (typeof found?.dump === 'function' && typeof found.load === 'function') return found;
+  } catch (error) {
+    cause = error;
   }
   throw new TypeError(
-    `options.serializer is ${JSON.stringify(serializer)}. Give 'msgpack', 'json', or an object with dump(value) and load(bytes).`,
+    `options.serializer is ${JSON.stringify(serializer)}. Give 'msgpack', 'json', an object with dump(value) and load(bytes), or the path of one ('./serializer.js#mine').`,
+    { cause },
   );
 }
 

@@ -6,6 +6,8 @@ export type RedisArgument = string | Buffer | number;
 /** A `Redis` of ioredis 5 or 6, by what is asked of it. */
 export interface RedisClient {
   readonly status: string;
+  /** Its socket, once there is one; a cluster has none of its own. */
+  readonly stream?: { cork(): void; uncork(): void };
   call(command: string, ...args: RedisArgument[]): Promise<unknown>;
   callBuffer(command: string, ...args: RedisArgument[]): Promise<unknown>;
   connect(): Promise<unknown>;
