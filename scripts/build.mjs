@@ -4,7 +4,7 @@
  * packages `require` and others `import` has one set of caches and one of each class.
  */
 import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
@@ -14,6 +14,7 @@ process.chdir(root.pathname);
 rmSync('dist', { recursive: true, force: true });
 tsc('tsconfig.build.json');
 wrap('index');
+chmodSync('dist/cli/main.js', 0o755);
 // Compiled against the package as its users see it.
 tsc('tsconfig.contract.json');
 wrap('contract');

@@ -13,7 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), 'cachewright-package-'));
 const tsc = join(root, 'node_modules/typescript/bin/tsc');
 
 /** Clients of optional backends: nobody who does not use them should have to install them. */
-const OPTIONAL = ['ioredis', 'memjs', 'kysely', 'express'];
+const OPTIONAL = ['ioredis', 'memjs', 'kysely', 'pg', 'mysql2', 'libsql', 'express'];
 
 const BODY = `
 const caches = configureCaches({ default: {}, files: { backend: 'file', location: process.cwd() + '/entries' } });
@@ -87,6 +87,8 @@ function checkProject(name, { manifest, source }, tarball) {
   );
   const output = run(process.execPath, ['main.js'], project);
   if (output.trim() !== 'ok true') throw new Error(`${name}: printed ${output}`);
+  const help = run('npx', ['--no-install', 'cachewright', '--help'], project);
+  if (!help.includes('createcachetable')) throw new Error(`${name}: no command in ${help}`);
   console.log(`package: installs, type-checks and runs in an empty ${name} project`);
 }
 

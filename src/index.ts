@@ -51,6 +51,7 @@ export {
   type MemcachedSettings,
   type RedisSettings,
 } from './caches';
+export type { ConfigFile } from './cli/config-file';
 export {
   CacheKeyNotFoundError,
   CacheKeyWarning,

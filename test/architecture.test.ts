@@ -11,6 +11,7 @@ const ARROWS: Record<string, readonly string[]> = {
   'caches.ts': ['backends', 'cache', 'errors.ts'],
   http: [],
   headers: ['http'],
+  cli: ['caches.ts', 'backends', 'errors.ts'],
   'page-cache': ['caches.ts', 'cache', 'headers', 'http', 'errors.ts'],
 };
 
@@ -63,6 +64,7 @@ test.each([
   ['cache-control-parser', 'http/cache-control.ts'],
   ['structured-headers', 'http/targeted-cache-control.ts'],
   ['msgpackr', 'cache/serializers.ts'],
+  ['commander', 'cli/run.ts'],
   ['hashring', 'backends/memcached/ring.ts'],
 ])('%s stands behind %s alone', (dependency, only) => {
   const users = files.filter((name) =>

@@ -12,6 +12,7 @@ const DOCUMENTS: Record<string, readonly (readonly string[])[]> = {
     ['/news', '/catalogue', '/weather'],
   ],
   'docs/backends.md': [[]],
+  'docs/command-line.md': [[]],
   'docs/custom-backends.md': [[]],
   'docs/pages.md': [[]],
 };

@@ -84,6 +84,15 @@ export class DatabaseCache extends ServerCache {
     this.#countsInPlace = typeof serializer !== 'object';
   }
 
+  /**
+   * `options.database`: a database of its own, or the name of one.
+   *
+   * @internal
+   */
+  get ownDatabase(): Database | string | undefined {
+    return this.#source;
+  }
+
   override get<T = unknown>(key: string): Promise<T | undefined>;
   override get<T = unknown, D = T>(
     key: string,
