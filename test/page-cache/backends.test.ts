@@ -1,20 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type CacheSettings,
-  caches,
-  configureCaches,
-  DummyCache,
-  getCacheKey,
-  LocMemCache,
-} from 'cachewright';
+import { type CacheSettings, caches, configureCaches, DummyCache, LocMemCache } from 'cachewright';
 import { ByteCache } from '../support/backends';
-import { stopClock } from '../support/clock';
-import { freshCaches } from '../support/fresh-caches';
 import { pageApp } from '../support/page-app';
-import { settled } from '../support/settled';
 import { visit } from '../support/visit';
+import { describePages } from './pages';
 
 const directory = mkdtempSync(join(tmpdir(), 'cachewright-pages-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -27,130 +18,7 @@ const BACKENDS: Record<string, CacheSettings> = {
   'a class on local memory': { backend: class Own extends LocMemCache {}, location: 'page-own' },
 };
 
-const BINARY = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
-
-describe.each(Object.entries(BACKENDS))('pages on %s', (_name, settings) => {
-  freshCaches({ default: settings });
-  const clock = stopClock();
-
-  /** Waits for what was last sent to be in the store, which takes a file some time. */
-  async function stored(path: string, headers: Record<string, string> = {}): Promise<void> {
-    const req = {
-      url: path,
-      headers: { host: 'www.example.com', ...headers },
-      socket: {},
-    } as never;
-    for (let i = 0; i < 1000; i++) {
-      await settled();
-      const key = await getCacheKey(req);
-      if (key !== null && (await caches.default.hasKey(key))) return;
-    }
-    throw new Error(`${path} was not stored.`);
-  }
-
-  test('status, headers, cookies and body come back as they were (CONV-10, PAGE-04)', async () => {
-    const { app, origin } = pageApp(
-      (res) => {
-        res.writeHead(200, 'Quite Fine', [
-          ['Content-Type', 'application/octet-stream'],
-          ['X-Many', 'one'],
-          ['X-Many', 'two'],
-          ['X-Latin', 'gr\u00fc\u00dfe'],
-          ['X-Empty', ''],
-          ['Set-Cookie', 'a=1; Path=/'],
-          ['Set-Cookie', 'b=2'],
-        ] as never);
-        res.end(BINARY);
-      },
-      { options: { storeCookies: true } },
-    );
-    const miss = await visit(app, '/page');
-    await stored('/page');
-    clock.advance(7);
-    const hit = await visit(app, '/page');
-    expect(origin.calls).toBe(1);
-    expect(hit.body).toEqual(BINARY);
-    expect(hit.status).toBe(200);
-    expect(hit.headers['set-cookie']).toEqual(['a=1; Path=/', 'b=2']);
-    const { age, ...fields } = hit.headers;
-    expect(age).toBe('7');
-    expect({ ...fields, connection: miss.headers.connection }).toEqual({
-      'content-length': '256',
-      ...miss.headers,
-      'transfer-encoding': fields['transfer-encoding'],
-    });
-  });
-
-  test('an empty page is a hit', async () => {
-    const { app, origin } = pageApp((res) => res.end());
-    await visit(app, '/empty').expect(200, '');
-    await stored('/empty');
-    await visit(app, '/empty').expect(200, '').expect('Age', '0');
-    expect(origin.calls).toBe(1);
-  });
-
-  test('a page expires on time (PAGE-19)', async () => {
-    const { app } = pageApp(undefined, { options: { seconds: 30 } });
-    await visit(app, '/page').expect('page 1');
-    await stored('/page');
-    clock.advance(29);
-    await visit(app, '/page').expect('page 1').expect('Age', '29');
-    clock.advance(1);
-    await visit(app, '/page').expect('page 2');
-  });
-
-  test('variants live side by side (PAGE-38)', async () => {
-    const { app, origin } = pageApp((res, _call, req) => {
-      res.setHeader('Vary', 'X-Lang');
-      res.end(`in ${req.headers['x-lang']}`);
-    });
-    for (const _visit of [1, 2]) {
-      for (const lang of ['de', 'en']) {
-        await visit(app, '/variants').set('X-Lang', lang).expect(`in ${lang}`);
-        await stored('/variants', { 'x-lang': lang });
-      }
-    }
-    expect(origin.calls).toBe(2);
-  });
-
-  test('deleting its key removes a page (PAGE-34)', async () => {
-    const { app } = pageApp();
-    await visit(app, '/page').expect('page 1');
-    await stored('/page');
-    const key = await getCacheKey({
-      url: '/page',
-      headers: { host: 'www.example.com' },
-      socket: {},
-    } as never);
-    expect(await caches.default.delete(key!)).toBe(true);
-    await visit(app, '/page').expect('page 2');
-  });
-
-  test('requests that interleave on the one instance get each their own page (CONV-09, ISO-01)', async () => {
-    const { app, origin } = pageApp(async (res, _call, req) => {
-      await new Promise((resolve) => setImmediate(resolve));
-      res.end(`at ${req.url}`);
-    });
-    const paths = Array.from({ length: 8 }, (_, i) => `/page/${i}`);
-    await Promise.all(paths.map((path) => visit(app, path).expect(`at ${path}`)));
-    await Promise.all(paths.map((path) => stored(path)));
-    expect(caches.all()).toHaveLength(1);
-    await Promise.all(
-      [...paths, ...paths].map((path) => visit(app, path).expect(`at ${path}`).expect('Age', '0')),
-    );
-    expect(origin.calls).toBe(paths.length);
-  });
-
-  test('pages are served after closeAll(), by a cache that opens again (CONV-09, SIG-01)', async () => {
-    const { app, origin } = pageApp();
-    await visit(app, '/page').expect('page 1');
-    await stored('/page');
-    await caches.closeAll();
-    await visit(app, '/page').expect('page 1').expect('Age', '0');
-    await visit(app, '/other').expect('page 2');
-    expect(origin.calls).toBe(2);
-  });
-});
+for (const [name, settings] of Object.entries(BACKENDS)) describePages(name, () => settings);
 
 test('the page cache touches no alias but its own, nor closes any (SIG-01, ISO-01)', async () => {
   const closed: string[] = [];

@@ -94,7 +94,7 @@ export function exchange(server: MemjsServer, request: Request): Promise<Reply> 
       // What was read of an answer would be taken for the beginning of the next connection's.
       (server as { responseBuffer: Buffer }).responseBuffer = Buffer.alloc(0);
       // memjs has strings for some.
-      reject(error instanceof Error ? error : new Error(String(error)));
+      reject(typeof error === 'string' ? new Error(error) : error);
     });
     server.write(packRequest(request, sequence));
   });

@@ -1,0 +1,25 @@
+import { describeWithServer, type MemcachedServer, startMemcached } from '../../support/servers';
+
+/** Servers a cache may stand on, and how each is started. */
+const TOPOLOGIES: Record<string, () => Promise<MemcachedServer>[]> = {
+  'one server': () => [startMemcached()],
+  'three servers': () => [startMemcached(), startMemcached(), startMemcached()],
+  'a Unix socket': () => [startMemcached({ unixSocket: true })],
+};
+
+/** Runs a suite on each arrangement of servers. @param body - Gets their location. */
+export function describeTopologies(
+  body: (topology: string, location: () => string[]) => void,
+): void {
+  describeWithServer('memcached', 'MemcachedCache', () => {
+    describe.each(Object.entries(TOPOLOGIES))('on %s', (topology, start) => {
+      let servers: MemcachedServer[];
+      beforeAll(async () => {
+        servers = await Promise.all(start());
+      });
+      afterAll(() => Promise.all(servers.map((server) => server.stop())));
+
+      body(topology, () => servers.map(({ url }) => url));
+    });
+  });
+}
