@@ -104,6 +104,13 @@ export interface Habits {
   readonly expiresAtInstant: boolean;
   /** What `incr` does to the expiry (API-22). */
   readonly incrKeepsTimeout: boolean;
+  /**
+   * Whether `hasKey`, `touch`, `incr` and `decr` leave an expired entry where it is, to be deleted
+   * later (DB-06).
+   *
+   * @defaultValue false
+   */
+  readonly keepsExpired?: boolean;
   /** What can be counted: whole numbers alone, or those from zero up (API-20, API-21). @defaultValue 'any' */
   readonly counters?: 'any' | 'integers' | 'naturals';
   /**
@@ -130,7 +137,7 @@ class Model {
       case 'get':
         return this.#get(place(step.key));
       case 'hasKey':
-        return this.#get(place(step.key)) !== undefined;
+        return this.#meet(place(step.key)) !== undefined;
       case 'delete':
         // Expired entries that nobody met are still there to be deleted (API-11).
         return this.#entries.delete(place(step.key));
@@ -141,7 +148,7 @@ class Model {
         this.#set(place(step.key), step.value, step.timeout);
         return true;
       case 'touch': {
-        const found = this.#get(place(step.key));
+        const found = this.#meet(place(step.key));
         if (found !== undefined) this.#set(place(step.key), found, step.timeout);
         return found !== undefined;
       }
@@ -182,12 +189,22 @@ class Model {
   }
 
   #get(place: string): Value | undefined {
+    const value = this.#live(place);
+    if (value === undefined) this.#entries.delete(place);
+    return value;
+  }
+
+  /** As some operations do that do not read the value. */
+  #meet(place: string): Value | undefined {
+    return this.habits.keepsExpired === true ? this.#live(place) : this.#get(place);
+  }
+
+  #live(place: string): Value | undefined {
     const entry = this.#entries.get(place);
     if (entry === undefined) return undefined;
     const left = entry.expiresAt - this.clock.now();
-    if (left > 0 || (left === 0 && !this.habits.expiresAtInstant)) return entry.value;
-    this.#entries.delete(place);
-    return undefined;
+    const isLive = left > 0 || (left === 0 && !this.habits.expiresAtInstant);
+    return isLive ? entry.value : undefined;
   }
 
   #set(place: string, value: Value, timeout: Time = DEFAULT_TIMEOUT): undefined {
@@ -201,7 +218,7 @@ class Model {
   #add(place: string, delta: number): unknown {
     const { counters = 'any' } = this.habits;
     if (counters !== 'any' && !Number.isInteger(delta)) return expect.any(TypeError);
-    const value = this.#get(place);
+    const value = this.#meet(place);
     if (value === undefined) return 'ERR_CACHE_KEY_NOT_FOUND';
     if (typeof value !== 'number') return 'ERR_CACHE_VALUE';
     if (counters !== 'any' && !Number.isInteger(value)) return 'ERR_CACHE_VALUE';

@@ -1,0 +1,21 @@
+import { DatabaseCache } from 'cachewright';
+import { stopClock } from '../../support/clock';
+import { describeEachDatabase } from '../../support/test-databases';
+import { describeModel } from '../model';
+
+const clock = stopClock();
+const CALLS = 15_000;
+
+describeEachDatabase('The model of a database cache', (database) => {
+  describeModel(
+    'DatabaseCache',
+    async (params) =>
+      new DatabaseCache(await database.createTable(), {
+        ...params,
+        options: { ...params.options, database: database.url },
+      }),
+    clock,
+    { expiresAtInstant: false, incrKeepsTimeout: false, keepsExpired: true },
+    CALLS,
+  );
+});

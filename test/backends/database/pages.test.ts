@@ -1,0 +1,14 @@
+import { describePages } from '../../page-cache/pages';
+import { describeEachDatabase } from '../../support/test-databases';
+
+describeEachDatabase('A database', (database) => {
+  let table: string;
+  beforeAll(async () => {
+    table = await database.createTable();
+  });
+  describePages('a database', () => ({
+    backend: 'database',
+    location: table,
+    options: { database: database.url },
+  }));
+});
