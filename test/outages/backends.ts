@@ -1,5 +1,7 @@
+import { Database } from '../../src/backends/database/database';
+import { createTable } from '../../src/backends/database/schema';
 import type { PageProcessPlan } from '../support/page-process';
-import { type NetworkServer, startMemcached, startRedis } from '../support/servers';
+import { type NetworkServer, startMemcached, startPostgres, startRedis } from '../support/servers';
 
 /** A backend whose server may be frozen and killed. */
 export interface OutageBackend {
@@ -23,5 +25,20 @@ export const OUTAGE_BACKENDS: readonly OutageBackend[] = [
     name: 'Memcached',
     start: startMemcached,
     cacheOf: ({ url }) => ({ backend: 'memcached', location: url }),
+  },
+  {
+    kind: 'postgres',
+    name: 'PostgreSQL',
+    start: startPostgres,
+    prepare: async ({ url }) => {
+      const database = new Database(url);
+      await createTable(database.open(database), 'pages');
+      await database.release(database);
+    },
+    cacheOf: ({ url }) => ({
+      backend: 'database',
+      location: 'pages',
+      options: { database: url, maxEntries: 100_000 },
+    }),
   },
 ];

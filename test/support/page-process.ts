@@ -28,7 +28,13 @@ function main(): void {
   const failures: string[] = [];
   let calls = 0;
   const app = express();
-  app.use(updateCache({ ...options, onError: (error) => failures.push((error as Error).message) }));
+  app.use(
+    updateCache({
+      ...options,
+      cacheStatus: true,
+      onError: (error) => failures.push((error as Error).message),
+    }),
+  );
   app.use(fetchFromCache());
   app.use((req, res) => {
     calls += 1;

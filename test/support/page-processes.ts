@@ -71,7 +71,9 @@ function visit(
   path: string,
 ): Promise<{ readonly body: string; readonly cacheStatus: string }> {
   return new Promise((resolve, reject) => {
-    const request = http.get({ agent, port, host: '127.0.0.1', path }, (res) => {
+    // One site, whichever process answers for it.
+    const headers = { Host: 'www.example.com' };
+    const request = http.get({ agent, port, host: '127.0.0.1', path, headers }, (res) => {
       const chunks: Buffer[] = [];
       res.on('data', (chunk) => chunks.push(chunk));
       res.on('error', reject);
