@@ -223,8 +223,11 @@ export class RedisCache extends ServerCache {
   override async incr(key: string, delta = 1, { version }: VersionOption = {}): Promise<number> {
     const finalKey = this.makeAndValidateKey(key, version);
     const method = delta < 0 ? 'decr' : 'incr';
-    // For its checks of the delta.
-    this.addTo(key, 0, delta, method);
+    if (!Number.isSafeInteger(delta)) {
+      throw new TypeError(
+        `${method}(${JSON.stringify(key)}) got ${String(delta)}. Redis counts by whole numbers.`,
+      );
+    }
     try {
       const sum = await this.#write(
         { operation: method, key },
@@ -238,7 +241,7 @@ export class RedisCache extends ServerCache {
       const { message } = error as Error;
       if (!/^ERR .*(not an integer|overflow)/.test(message)) throw error;
       throw new CacheValueError(
-        `${method}(${JSON.stringify(key)}): the entry and what is added to it must be whole numbers that are safe. Redis says: ${message}`,
+        `${method}(${JSON.stringify(key)}): the entry is no integer, or the sum is not a safe one. Redis says: ${message}`,
         key,
         { cause: error },
       );

@@ -1,97 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CacheParams, RedisCache, type RedisLocation, type RedisOptions } from 'cachewright';
-import { Cluster, Redis } from 'ioredis';
-import { Redis as Redis5 } from 'ioredis5';
 import { advanceRedis } from '../../support/redis-clock';
-import {
-  describeWithServer,
-  type NetworkServer,
-  startRedis,
-  startRedisCluster,
-  startRedisReplicas,
-  startSentinel,
-} from '../../support/servers';
 import { describeCacheContract } from '../contract';
+import { ALL_TOPOLOGIES, describeTopologies, openAt } from './topologies';
 
-/** Where a suite's Redis is, and what ends it. */
-interface Place {
-  readonly location: RedisLocation;
-  readonly options?: RedisOptions;
-  /** Those whose time is moved. None: it has to pass. */
-  readonly masters?: readonly NetworkServer[];
-  stop(): Promise<void>;
-}
-
-const TOPOLOGIES: Record<string, () => Promise<Place>> = {
-  'one server': async () => {
-    const server = await startRedis();
-    return { location: server.url, stop: () => server.stop() };
-  },
-  'a leader and two replicas': async () => {
-    const { urls, leader, stop } = await startRedisReplicas({ replicas: 2 });
-    return { location: urls, masters: [leader], stop };
-  },
-  'a cluster of three masters': async () => {
-    const { urls, nodes, stop } = await startRedisCluster();
-    return { location: urls, options: { cluster: true }, masters: nodes, stop };
-  },
-  Sentinel: async () => {
-    const { sentinels, name, leader, stop } = await startSentinel();
-    return { location: '', options: { sentinels, name }, masters: [leader], stop };
-  },
-  'a ready-made client of ioredis 6': async () => {
-    const server = await startRedis();
-    const location = new Redis(server.url);
-    return { location, masters: [server], stop: () => closed(location, server) };
-  },
-  'a ready-made client of ioredis 5': async () => {
-    const server = await startRedis();
-    const location = new Redis5(server.url);
-    return { location, masters: [server], stop: () => closed(location, server) };
-  },
-  'a ready-made Cluster': async () => {
-    const cluster = await startRedisCluster();
-    const location = new Cluster([...cluster.urls]);
-    return { location, masters: cluster.nodes, stop: () => closed(location, cluster) };
-  },
-};
-
-async function closed(client: { quit(): Promise<unknown> }, server: { stop(): Promise<void> }) {
-  await client.quit();
-  await server.stop();
-}
-
-describe.each(Object.entries(TOPOLOGIES))('RedisCache on %s', (name, start) => {
-  describeWithServer('redis', 'real servers', () => {
-    let place: Place;
-    beforeAll(async () => {
-      place = await start();
-    });
-    afterAll(() => place.stop());
-
-    describeCacheContract(
-      `RedisCache on ${name}`,
-      (params: CacheParams) =>
-        new RedisCache(place.location, {
-          ...params,
-          options: {
-            ...params.options,
-            ...place.options,
-            // Some of the suite's functions leave no trace of what a key belongs to.
-            clears: params.keyFunction === undefined ? 'prefix' : 'database',
-          },
-        }),
-      {
-        advance: (seconds) =>
-          place.masters === undefined
-            ? delay(seconds * 1000)
-            : advanceRedis(place.masters, seconds),
-        fractionalTimeouts: false,
-        fractionalDeltas: false,
-        deleteReportsExpired: false,
-        clears: 'prefix',
-        culling: 'ignored',
-      },
-    );
+describeTopologies(ALL_TOPOLOGIES, (name, place) => {
+  describeCacheContract(`RedisCache on ${name}`, (params) => openAt(place(), params), {
+    advance: (seconds) => {
+      const { masters } = place();
+      return masters === undefined ? delay(seconds * 1000) : advanceRedis(masters, seconds);
+    },
+    fractionalTimeouts: false,
+    fractionalDeltas: false,
+    deleteReportsExpired: false,
+    clears: 'prefix',
+    culling: 'ignored',
   });
 });
