@@ -37,6 +37,7 @@ export class ServerGuard {
   readonly #server: GuardedServer;
   readonly #breaker;
   #pending = 0;
+  #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(server: GuardedServer) {
@@ -84,6 +85,7 @@ export class ServerGuard {
 
   /** Stops asking whether the server is there. A guard that was closed is of no more use. */
   close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -111,6 +113,8 @@ export class ServerGuard {
   }
 
   #probeLater(): void {
+    // What was under way may fail later, and would open connections that nobody closes.
+    if (this.#isClosed) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#probe(), PROBE_INTERVAL_MS);
     this.#timer.unref();

@@ -151,6 +151,18 @@ test('asks no more once it is closed', async () => {
   expect(server.pings).toBe(0);
 });
 
+test('asks no more if what was under way fails once it is closed', async () => {
+  await fail(2);
+  server.mode = 'hang';
+  const outcomes = Promise.allSettled([1, 2, 3].map(() => guard.run(server.work, 100)));
+  guard.close();
+  await jest.advanceTimersByTimeAsync(101);
+  await outcomes;
+  expect(guard.isOpen).toBe(true);
+  await jest.advanceTimersByTimeAsync(5000);
+  expect(server.pings).toBe(0);
+});
+
 test('its errors are of a class that can be caught', async () => {
   await fail(5);
   await expect(guard.run(server.work, 100)).rejects.toBeInstanceOf(CacheUnavailableError);
