@@ -19,26 +19,15 @@ const DEFAULT_PORT = 11211;
  * @throws TypeError if it is none of them; its message does not repeat a password.
  */
 export function parseAddress(text: string): MemcachedAddress {
-  const path = text.startsWith('unix:') ? text.slice('unix:'.length) : text;
-  if (path.startsWith('/')) {
+  const isSocket = text.startsWith('unix:') || text.startsWith('/');
+  if (isSocket) {
     // Also `unix:///path`.
-    const socket = path.replace(/^\/+/, '/');
-    if (socket !== '/') {
-      return {
-        name: socket,
-        host: undefined,
-        port: socket,
-        username: undefined,
-        password: undefined,
-      };
-    }
+    const path = text.replace(/^unix:/, '').replace(/^\/+/, '/');
+    if (!path.startsWith('/') || path === '/') throw refusal(text);
+    return { name: path, host: undefined, port: path, username: undefined, password: undefined };
   }
   const url = parseUrl(text.includes('://') ? text : `memcached://${text}`);
-  if (url === undefined) {
-    throw new TypeError(
-      `The location names ${JSON.stringify(withoutPassword(text))}, which is no server. Give 'host', 'host:11211', '[::1]:11211', 'user:password@host' or 'unix:/path'.`,
-    );
-  }
+  if (url === undefined) throw refusal(text);
   const port = url.port === '' ? DEFAULT_PORT : Number(url.port);
   return {
     name: `${url.hostname}:${port}`,
@@ -74,6 +63,9 @@ function isEncoded(text: string): boolean {
   }
 }
 
-function withoutPassword(text: string): string {
-  return text.replace(/:[^:@/]*@/, ':***@');
+function refusal(text: string): TypeError {
+  const shown = JSON.stringify(text.replace(/:[^:@/]*@/, ':***@'));
+  return new TypeError(
+    `The location names ${shown}, which is no server. Give 'host', 'host:11211', '[::1]:11211', 'user:password@host' or 'unix:/path'.`,
+  );
 }
