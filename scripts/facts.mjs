@@ -17,13 +17,11 @@ const LATER_SECTIONS = new Map([
   [9, 'the database backend'],
   [10, 'the command createcachetable'],
   [11, 'the Redis backend'],
-  [12, 'the Memcached backend'],
   [19, 'template fragments'],
 ]);
 
 /** Facts of other sections that cannot be tested yet, or at all, and why. */
 const EXCUSED_FACTS = new Map([
-  ['KEY-19', 'only Memcached counts bytes'],
   ['CHK-02', 'there are no settings of media and static directories to compare with'],
 ]);
 

@@ -16,6 +16,12 @@ export interface ConnectionOptions {
  */
 const MEMJS_TIMEOUT = 3600;
 
+/** So much later than a command's own deadline, of which its caller is told first. */
+const GRACE_MS = 250;
+
+/** The server has not answered for longer than anybody waits. */
+export class SilenceError extends Error {}
+
 /**
  * One connection over memjs, used until its first fault: memjs does not tell those who wait that
  * the server has hung up, and reads on in the middle of an answer after it has connected anew.
@@ -31,7 +37,8 @@ export class Connection {
   #hasEnded = false;
 
   /**
-   * @param patienceMs - How long the server may take to answer before the connection is given up.
+   * @param patienceMs - How long anybody waits for an answer. One that takes longer costs the
+   *   connection, so that nobody waits behind it.
    * @param onEnd - Told once, when the connection is of no more use.
    */
   constructor(
@@ -71,7 +78,7 @@ export class Connection {
 
   async send(request: Request): Promise<Reply> {
     this.#sentAt.set(request, performance.now());
-    this.#timer ??= this.#checkIn(this.patienceMs());
+    this.#timer ??= this.#checkIn(this.patienceMs() + GRACE_MS);
     this.#cork();
     try {
       return await exchange(this.#server, request);
@@ -104,10 +111,10 @@ export class Connection {
     const [oldestAt] = this.#sentAt.values();
     this.#timer = undefined;
     if (oldestAt === undefined) return;
-    const patienceMs = this.patienceMs();
-    const left = oldestAt + patienceMs - performance.now();
+    const limitMs = this.patienceMs() + GRACE_MS;
+    const left = oldestAt + limitMs - performance.now();
     if (left > 0) this.#timer = this.#checkIn(left);
-    else this.end(new Error(`The server has not answered for ${patienceMs} ms.`));
+    else this.end(new SilenceError(`The server has not answered for ${limitMs} ms.`));
   }
 
   /** Sends what is asked for in one tick in one go. */

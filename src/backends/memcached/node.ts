@@ -1,5 +1,6 @@
 import { CacheUnavailableError, CacheValueError } from '../../errors';
 import { ServerGuard } from '../server-guard';
+import { SilenceError } from './connection';
 import { exchange, type MemjsServer } from './memjs';
 import type { Pool } from './pool';
 import { MemcachedStatusError, OPCODES, type Reply, type Request, STATUS } from './protocol';
@@ -48,7 +49,8 @@ export class MemcachedNode {
       if (this.#isClosed) throw new Error('close() was called.');
       reply = await this.#line.send(request);
     } catch (error) {
-      throw new CacheUnavailableError(`${this.name}: ${(error as Error).message}`, 'refused', {
+      const reason = error instanceof SilenceError ? 'timeout' : 'refused';
+      throw new CacheUnavailableError(`${this.name}: ${(error as Error).message}`, reason, {
         cause: error,
       });
     }

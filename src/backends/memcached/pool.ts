@@ -6,7 +6,7 @@ import type { Reply, Request } from './protocol';
 /** How a pool is made. */
 export interface PoolOptions extends ConnectionOptions {
   readonly maxPoolSize: number;
-  /** Milliseconds a server may take to answer before a connection is given up. */
+  /** Milliseconds for which anybody waits for an answer. */
   readonly patienceMs: number;
 }
 
