@@ -1,14 +1,18 @@
 import { MemcachedCache } from 'cachewright';
 import { describeCacheContract } from '../contract';
-import { describeTopologies } from './topologies';
+import { describeTopologies, locationOf } from './topologies';
 
-describeTopologies((_topology, location) => {
-  describeCacheContract('MemcachedCache', (params) => new MemcachedCache(location(), params), {
-    fractionalTimeouts: false,
-    fractionalDeltas: false,
-    negativeCounters: false,
-    deleteReportsExpired: false,
-    culling: 'ignored',
-    keyFaults: 'throw',
-  });
+describeTopologies((_topology, servers) => {
+  describeCacheContract(
+    'MemcachedCache',
+    (params) => new MemcachedCache(locationOf(servers()), params),
+    {
+      fractionalTimeouts: false,
+      fractionalDeltas: false,
+      negativeCounters: false,
+      deleteReportsExpired: false,
+      culling: 'ignored',
+      keyFaults: 'throw',
+    },
+  );
 });

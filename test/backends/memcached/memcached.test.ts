@@ -11,7 +11,7 @@ import { runScript } from '../../support/child';
 import { eventually } from '../../support/eventually';
 import { catchWarnings } from '../../support/process-warnings';
 import { describeWithServer, type MemcachedServer, startMemcached } from '../../support/servers';
-import { say } from './text-protocol';
+import { say } from '../../support/text-protocol';
 
 const TOO_LARGE = 'x'.repeat(1_100_000);
 

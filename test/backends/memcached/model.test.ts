@@ -1,15 +1,15 @@
 import { MemcachedCache } from 'cachewright';
 import { stopClock } from '../../support/clock';
 import { describeModel } from '../model';
-import { describeTopologies } from './topologies';
+import { describeTopologies, locationOf } from './topologies';
 
 const clock = stopClock();
 const CALLS = 20_000;
 
-describeTopologies((_topology, location) => {
+describeTopologies((_topology, servers) => {
   describeModel(
     'MemcachedCache',
-    (params) => new MemcachedCache(location(), params),
+    (params) => new MemcachedCache(locationOf(servers()), params),
     clock,
     {
       expiresAtInstant: true,

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { CacheUnavailableError, MemcachedCache, type MemcachedOptions } from 'cachewright';
 import { eventually } from '../../support/eventually';
 import { describeWithServer, type MemcachedServer, startMemcached } from '../../support/servers';
-import { say } from './text-protocol';
+import { say } from '../../support/text-protocol';
 
 const QUICK: MemcachedOptions = { readTimeoutMs: 200, writeTimeoutMs: 200 };
 
@@ -14,6 +15,12 @@ function open(location: string | string[], options: MemcachedOptions = QUICK): M
   const cache = new MemcachedCache(location, { options });
   caches.push(cache);
   return cache;
+}
+
+/** Freezes a server: the signal has not reached all its threads when it is sent. */
+async function freeze(server: MemcachedServer): Promise<void> {
+  server.freeze();
+  await delay(50);
 }
 
 /** How each of these operations failed: the reasons. */
@@ -37,7 +44,7 @@ describeWithServer('memcached', 'a Memcached server that', () => {
     const cache = open(server.url);
     await cache.set('key', 'value');
     for (let round = 0; round < 3; round += 1) {
-      server.freeze();
+      await freeze(server);
       const first = [1, 2, 3, 4, 5].map((i) => cache.get(`key${i}`));
       expect(await reasons(first)).toEqual(Array(5).fill('timeout'));
       const more = Array.from({ length: 1000 }, (_, i) => cache.set(`key${i}`, i));
@@ -51,10 +58,10 @@ describeWithServer('memcached', 'a Memcached server that', () => {
     const cache = open(server.url, { ...QUICK, maxPoolSize: 1 });
     await cache.set('key', 'value');
     const before = Number(/total_connections (\d+)/.exec(await say(server, 'stats'))![1]);
-    server.freeze();
+    await freeze(server);
     await reasons([1, 2, 3, 4, 5].map((i) => cache.get(`key${i}`)));
     // Long enough for questions that each give up a connection.
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await delay(2500);
     server.thaw();
     expect(await eventually(() => cache.get('key'))).toBe('value');
     const after = Number(/total_connections (\d+)/.exec(await say(server, 'stats'))![1]);
@@ -67,9 +74,9 @@ describeWithServer('memcached', 'a Memcached server that', () => {
     const cache = open(server.url, { readTimeoutMs: 60_000, writeTimeoutMs: 60_000 });
     for (let round = 0; round < 5; round += 1) {
       await cache.set('key', round);
-      server.freeze();
+      await freeze(server);
       const underWay = [1, 2, 3].map((i) => cache.get(`key${i}`));
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await delay(20);
       await server.kill();
       // Not after a minute.
       expect(await reasons(underWay)).toEqual(Array(3).fill('refused'));
@@ -86,7 +93,7 @@ describeWithServer('memcached', 'a Memcached server that', () => {
     const keys = Array.from({ length: 60 }, (_, i) => `key${i}`);
     const cache = open([server, ...others].map(({ url }) => url));
     await cache.setMany(Object.fromEntries(keys.map((key) => [key, 1])));
-    server.freeze();
+    await freeze(server);
     const outcomes = await Promise.allSettled(keys.map((key) => cache.get(key)));
     const found = outcomes.filter(({ status }) => status === 'fulfilled').length;
     expect(found).toBeGreaterThan(20);
@@ -98,13 +105,13 @@ describeWithServer('memcached', 'a Memcached server that', () => {
   test('is frozen as close() is called lets it end, and the process with it', async () => {
     const cache = open(server.url);
     await cache.set('key', 'value');
-    server.freeze();
+    await freeze(server);
     const underWay = reasons([1, 2, 3, 4, 5].map((i) => cache.get(`key${i}`)));
     await cache.close();
     expect(await underWay).toEqual(Array(5).fill('timeout'));
     server.thaw();
     // Nothing asks any more whether it is there.
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await delay(1200);
     const idle = await startMemcached();
     const count = /curr_connections \d+/.exec(await say(idle, 'stats'))![0];
     await idle.stop();
@@ -212,7 +219,7 @@ describe('a server that', () => {
     // Memjs counts from the last packet that was sent.
     for (let i = 0; i < 8; i += 1) {
       calls.push(reasons([cache.get(`key${i}`)]));
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await delay(100);
     }
     for (const outcome of await Promise.all(calls))
       expect(['timeout', 'open']).toContain(outcome[0]);

@@ -1,12 +1,15 @@
 import { describePages } from '../../page-cache/pages';
-import { describeTopologies } from './topologies';
+import { describeTopologies, locationOf } from './topologies';
 
-describeTopologies((topology, location) => {
-  describePages(`Memcached, ${topology}`, () => ({ backend: 'memcached', location: location() }));
+describeTopologies((topology, servers) => {
+  describePages(`Memcached, ${topology}`, () => ({
+    backend: 'memcached',
+    location: locationOf(servers()),
+  }));
 
   describePages(`Memcached, ${topology}, in parts`, () => ({
     backend: 'memcached',
-    location: location(),
+    location: locationOf(servers()),
     // Less than any page takes.
     options: { maxItemBytes: 50 },
   }));

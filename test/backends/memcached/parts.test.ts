@@ -10,7 +10,7 @@ import {
 } from '../../../src/backends/memcached/chunks';
 import { KIND } from '../../../src/backends/memcached/item';
 import { describeWithServer, type MemcachedServer, startMemcached } from '../../support/servers';
-import { say } from './text-protocol';
+import { say } from '../../support/text-protocol';
 
 const DEADLINE = 5000;
 

@@ -7,9 +7,9 @@ const TOPOLOGIES: Record<string, () => Promise<MemcachedServer>[]> = {
   'a Unix socket': () => [startMemcached({ unixSocket: true })],
 };
 
-/** Runs a suite on each arrangement of servers. @param body - Gets their location. */
+/** Runs a suite on each arrangement of servers. @param body - Gets the servers, once they run. */
 export function describeTopologies(
-  body: (topology: string, location: () => string[]) => void,
+  body: (topology: string, servers: () => readonly MemcachedServer[]) => void,
 ): void {
   describeWithServer('memcached', 'MemcachedCache', () => {
     describe.each(Object.entries(TOPOLOGIES))('on %s', (topology, start) => {
@@ -19,7 +19,12 @@ export function describeTopologies(
       });
       afterAll(() => Promise.all(servers.map((server) => server.stop())));
 
-      body(topology, () => servers.map(({ url }) => url));
+      body(topology, () => servers);
     });
   });
+}
+
+/** The location of a cache on these servers. */
+export function locationOf(servers: readonly MemcachedServer[]): string[] {
+  return servers.map(({ url }) => url);
 }

@@ -1,11 +1,13 @@
 import { connect } from 'node:net';
-import type { MemcachedServer } from '../../support/servers';
+import type { MemcachedServer } from './servers';
 
 /** What a server answers to a line of the text protocol. */
 export function say(server: MemcachedServer, line: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';
-    const socket = connect(server.port, server.host, () => socket.end(`${line}\r\nquit\r\n`));
+    const { path, port, host } = server;
+    const socket = connect(path === undefined ? { port, host } : { path });
+    socket.end(`${line}\r\nquit\r\n`);
     socket.on('data', (bytes) => {
       answer += bytes;
     });
