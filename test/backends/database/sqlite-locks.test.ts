@@ -1,0 +1,57 @@
+import { DatabaseCache } from 'cachewright';
+import Database from 'libsql';
+import { tempDirectories } from '../../support/temp-directory';
+import { createTableAt } from '../../support/test-databases';
+
+const makeDirectory = tempDirectories();
+let path: string;
+let cache: DatabaseCache;
+let other: InstanceType<typeof Database>;
+
+beforeEach(async () => {
+  path = `${makeDirectory()}/cache.db`;
+  await createTableAt(`sqlite:${path}`, 'cache');
+  cache = new DatabaseCache('cache', {
+    options: { database: `sqlite:${path}`, writeTimeoutMs: 5000, onFailure: () => {} },
+  });
+  other = new Database(path, { timeout: 5000 });
+});
+afterEach(async () => {
+  other.close();
+  await cache.close();
+});
+
+test('while another process writes, writes wait without keeping this one from its work', async () => {
+  await cache.set('n', 1, null);
+  other.exec('begin immediate');
+  let isDone = false;
+  const writes = Promise.all([cache.set('key', 1, null), cache.add('added', 1), cache.incr('n')]);
+  void writes.then(() => {
+    isDone = true;
+  });
+  // Timers run meanwhile: the process is not blocked.
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  expect(isDone).toBe(false);
+  other.exec('commit');
+  expect(await writes).toEqual([undefined, true, 2]);
+  expect(await cache.getMany(['key', 'added', 'n'])).toEqual({ key: 1, added: 1, n: 2 });
+});
+
+test('reads do not wait for a writer', async () => {
+  await cache.set('key', 1, null);
+  other.exec('begin immediate');
+  expect(await cache.get('key')).toBe(1);
+  other.exec('rollback');
+});
+
+test('a write that never gets its turn is refused, and what is written later is committed (DB-10)', async () => {
+  other.exec('begin immediate');
+  expect(await cache.add('key', 1)).toBe(false);
+  other.exec('commit');
+  expect(await cache.add('key', 2)).toBe(true);
+  expect(await cache.incr('key')).toBe(3);
+  // Another connection sees it, and may write at once.
+  expect(other.prepare('select count(*) as n from "cache"').all()).toEqual([{ n: 1 }]);
+  other.exec('delete from "cache"');
+  expect(await cache.get('key')).toBeUndefined();
+});
