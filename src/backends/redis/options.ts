@@ -151,11 +151,10 @@ export function clusterOptions(options: RedisOptions, fromUrl: object): object {
   const { redisOptions, ...given } = (
     typeof options.cluster === 'object' ? options.cluster : {}
   ) as { redisOptions?: object };
-  const { lazyConnect, enableOfflineQueue, retryStrategy, ...defaults } = CLIENT_DEFAULTS;
   return {
     ...CLUSTER_DEFAULTS,
     ...given,
-    redisOptions: { ...defaults, ...fromUrl, ...foreign(options), ...redisOptions },
+    redisOptions: { ...CLIENT_DEFAULTS, ...fromUrl, ...foreign(options), ...redisOptions },
   };
 }
 

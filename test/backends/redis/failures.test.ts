@@ -155,6 +155,15 @@ describeWithServer('redis', 'RedisCache whose server fails', () => {
     expect(await askRedis(server, 'DBSIZE')).toBe(0);
   });
 
+  test('is not sent when it is there at last what was given up as it could not be reached', async () => {
+    const cache = open(server.url, { writeTimeoutMs: 200 });
+    server.freeze();
+    await expect(cache.set('key', 1)).rejects.toMatchObject({ reason: 'timeout' });
+    server.thaw();
+    await untilAnswered(cache, 'key');
+    expect(await askRedis(server, 'DBSIZE')).toBe(0);
+  });
+
   test('has no more under way than options.maxPending', async () => {
     const cache = open(server.url, { maxPending: 10, readTimeoutMs: 400 });
     await cache.get('warm');
