@@ -74,6 +74,7 @@ test.each([
 });
 
 test.each([
+  ['ioredis', ['backends/redis/client.ts']],
   ['kysely', ['backends/database/kysely-package.ts']],
   ['pg', ['backends/database/postgres.ts']],
   ['mysql2', ['backends/database/mysql.ts']],
