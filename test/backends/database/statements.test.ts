@@ -188,13 +188,11 @@ describeEachDatabase('The statements of a database cache', (database) => {
   ])(
     '%s() above the limit removes what is expired, and culls only if that was not enough (DB-09, CULL-06)',
     async (_name, write) => {
-      await cache.setMany({ a: 1, b: 1, c: 1 }, 1);
+      await cache.setMany({ x: 1, y: 1, z: 1 }, 1);
       clock.advance(2);
       const small = open({ options: { maxEntries: 3 } });
       await write(small);
-      const left = await keys();
-      expect(left).not.toContain(':1:a');
-      expect(left).toContain(':1:first');
+      expect((await keys()).filter((key) => key !== ':1:new')).toEqual([':1:first']);
     },
   );
 
