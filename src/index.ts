@@ -91,5 +91,6 @@ export {
   type PageKeyRules,
 } from './page-cache/page-settings';
 export { patchResponseHeaders } from './page-cache/patch-response-headers';
+export type { PreferenceRules } from './page-cache/preference-rules';
 export type { QueryRules } from './page-cache/query-rules';
 export { updateCache } from './page-cache/update-cache';

@@ -4,6 +4,7 @@ import { asMiddleware, type Middleware } from '../headers/middleware';
 import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
+import { showCountingPreferences } from './preference-rules';
 import { PageTransaction } from './transaction';
 
 /** Options of `cachePage`. Those of {@link PageCacheOptions} beside these are the configured ones. */
@@ -37,7 +38,9 @@ export function cachePage(seconds: number | null, options: CachePageOptions = {}
   registerSpace(currentSettings);
   return asMiddleware('cachePage', (req, res, next) => {
     if (req.method === 'GET' || req.method === 'HEAD') {
-      return new PageTransaction(req, res, currentSettings(), seconds).lookUp(next);
+      const settings = currentSettings();
+      showCountingPreferences(req, res, settings.preferences);
+      return new PageTransaction(req, res, settings, seconds).lookUp(next);
     }
     tellAtHead(req, res, currentSettings(), { fwd: 'method' });
     invalidateOnSuccess(req, res);

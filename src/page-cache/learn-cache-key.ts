@@ -9,6 +9,7 @@ import {
   settingsFor,
 } from './page-settings';
 import { findResponse, keepVaryList } from './page-store';
+import { withCountingPreferences } from './preference-rules';
 import {
   absoluteUrl,
   type PageKey,
@@ -77,6 +78,10 @@ function pageKeyOf(req: Request, method: 'GET' | 'HEAD', settings: PageSettings)
   return pageKeyFor(req, url, method, settings);
 }
 
-function countingHeaders(req: Request, { cookies }: PageSettings): IncomingHttpHeaders {
-  return withRewrittenTarget(req, withCountingCookies(headersOf(req), cookies));
+function countingHeaders(
+  req: Request,
+  { cookies, preferences }: PageSettings,
+): IncomingHttpHeaders {
+  const preferring = withCountingPreferences(req, headersOf(req), preferences);
+  return withRewrittenTarget(req, withCountingCookies(preferring, cookies));
 }

@@ -3,6 +3,7 @@ import { checkTimeout } from '../cache/timeouts';
 import { warnSeldom } from '../cache/warn-seldom';
 import { caches } from '../caches';
 import type { Request } from '../headers/middleware';
+import { checkPreferenceRules, type PreferenceRules } from './preference-rules';
 import { type QueryRules, type TargetRule, targetRule } from './query-rules';
 
 /** What the page cache tells of a failure it hid from the visitor. */
@@ -43,9 +44,13 @@ export interface PageKeyRules {
    * same: lists that differ in spacing, languages in another order. Without it, only case and
    * spacing of `Accept-Encoding` and `Accept-Language`, and the order of the former, are levelled.
    *
+   * Lists of what the site has do not imply that: they are no guess. By them the request is
+   * rewritten, in `updateCache` or `cachePage`, so that neither handlers nor middleware go by what
+   * does not count. Lists of a `fetchFromCache` alone come too late for that, and do nothing.
+   *
    * @defaultValue false
    */
-  readonly normalize?: boolean;
+  readonly normalize?: boolean | PreferenceRules;
 }
 
 /** Options of `updateCache`, `fetchFromCache`, `configurePageCache`. */
@@ -253,6 +258,8 @@ export interface PageSettings {
   readonly readTimeoutMs: number;
   readonly writeTimeoutMs: number;
   readonly normalize: boolean;
+  /** What requests may choose from; `undefined`: their preferences count as they were sent. */
+  readonly preferences: PreferenceRules | undefined;
   /** The name in `Cache-Status`; `undefined`: no such header. */
   readonly cacheStatus: string | undefined;
   readonly onError: (error: unknown, failure: PageCacheFailure) => void;
@@ -283,6 +290,7 @@ const DEFAULTS: PageSettings = {
   readTimeoutMs: 100,
   writeTimeoutMs: 250,
   normalize: false,
+  preferences: undefined,
   cacheStatus: undefined,
   onError: warnOfFailure,
 };
@@ -339,6 +347,7 @@ export function checkPageOptions(maker: string, options: PageCacheOptions): void
       `${maker}({ key: { segment } }) got ${String(key.segment)}. Give a function.`,
     );
   }
+  checkPreferenceRules(maker, key.normalize);
   for (const name of NUMBERS) {
     const value = options[name];
     if (value !== undefined && !(Number.isFinite(value) && value >= 0)) {
@@ -410,17 +419,21 @@ function merge(base: PageSettings, options: PageCacheOptions): PageSettings {
 function keyRules(
   rules: PageKeyRules | undefined,
   base: PageSettings,
-): Pick<PageSettings, 'hosts' | 'targetRule' | 'cookies' | 'segment' | 'normalize'> {
+): Pick<
+  PageSettings,
+  'hosts' | 'targetRule' | 'cookies' | 'segment' | 'normalize' | 'preferences'
+> {
   if (rules === undefined) {
-    const { hosts, targetRule: rule, cookies, segment, normalize } = base;
-    return { hosts, targetRule: rule, cookies, segment, normalize };
+    const { hosts, targetRule: rule, cookies, segment, normalize, preferences } = base;
+    return { hosts, targetRule: rule, cookies, segment, normalize, preferences };
   }
   return {
     hosts: rules.hosts && new Set(rules.hosts),
     targetRule: rules.query && targetRule(rules.query),
     cookies: rules.cookies && new Set(rules.cookies),
     segment: rules.segment,
-    normalize: rules.normalize ?? false,
+    normalize: rules.normalize === true,
+    preferences: typeof rules.normalize === 'object' ? rules.normalize : undefined,
   };
 }
 

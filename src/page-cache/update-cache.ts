@@ -2,6 +2,7 @@ import { asMiddleware, type Middleware } from '../headers/middleware';
 import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
+import { showCountingPreferences } from './preference-rules';
 import { PageTransaction } from './transaction';
 
 /**
@@ -28,7 +29,9 @@ export function updateCache(options: PageCacheOptions = {}): Middleware {
   registerSpace(currentSettings);
   return asMiddleware('updateCache', (req, res, next) => {
     if (req.method === 'GET' || req.method === 'HEAD') {
-      new PageTransaction(req, res, currentSettings()).watchResponse();
+      const settings = currentSettings();
+      showCountingPreferences(req, res, settings.preferences);
+      new PageTransaction(req, res, settings).watchResponse();
     } else {
       tellAtHead(req, res, currentSettings(), { fwd: 'method' });
       invalidateOnSuccess(req, res);

@@ -1,8 +1,10 @@
+import { acceptableEncodings } from '../../src/http/acceptable-encodings';
 import { directiveSeconds, parseCacheControl } from '../../src/http/cache-control';
 import { parseEtags } from '../../src/http/entity-tags';
 import { firstSeconds, initialAge } from '../../src/http/freshness';
 import { parseHttpDate } from '../../src/http/http-date';
 import { normalizeHeader } from '../../src/http/normalize';
+import { preferredLanguage } from '../../src/http/preferred-language';
 import { parseRanges } from '../../src/http/ranges';
 import { requestDirectives } from '../../src/http/request-directives';
 import { responsePolicy } from '../../src/http/response-policy';
@@ -35,6 +37,9 @@ const INPUTS: Record<string, string> = {
   ranges: `bytes=${'0-0,'.repeat(SIZE / 4)}`,
   'a list of tags': '"a", '.repeat(SIZE / 5),
   'names of fields': `private="${'x, '.repeat(SIZE / 3)}"`,
+  'weights in languages': 'en-gb;q=0.5,'.repeat(SIZE / 12),
+  'a weight of many digits': `en;q=0.${'9'.repeat(SIZE)}`,
+  'a language of many parts': `en${'-gb'.repeat(SIZE / 3)}`,
   parentheses: '('.repeat(SIZE),
   'parameters of members': `a${';b'.repeat(SIZE / 2)}`,
 };
@@ -48,6 +53,8 @@ const PARSERS: Record<string, (text: string) => unknown> = {
   requestDirectives: (text) => requestDirectives(text, text),
   parseRanges: (text) => parseRanges(text, 1000),
   normalizeHeader: (text) => normalizeHeader('accept-language', text, true),
+  preferredLanguage: (text) => preferredLanguage(text, ['en', 'pt-BR']),
+  acceptableEncodings: (text) => acceptableEncodings(text, ['br', 'gzip']),
   withheldFields: (text) => withheldFields(responsePolicy(() => text)),
   initialAge: (text) => initialAge(() => text, 0, 0),
 };

@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { acceptableEncodings } from '../../src/http/acceptable-encodings';
 import { parseCacheControl } from '../../src/http/cache-control';
 import { parseEtags } from '../../src/http/entity-tags';
 import type { HeaderValue } from '../../src/http/header-value';
+import { preferredLanguage } from '../../src/http/preferred-language';
 
 const HTTP = join(__dirname, '../../src/http');
 
@@ -90,5 +92,32 @@ test('entity tags are each cut out once, however many there are', () => {
     expect(whole).toBeLessThan(2.1 * half);
   } finally {
     slice.mockRestore();
+  }
+});
+
+test.each([
+  ['members', 'en-gb;q=0.5,'],
+  ['parts of a language', 'en-'],
+  ['parameters', ';q=0'],
+  ['commas', ','],
+])('preferences of many %s are each cut and compared once', (_what, unit) => {
+  const methods = ['split', 'trim', 'startsWith'] as const;
+  const spies = methods.map((name) => jest.spyOn(String.prototype, name));
+  try {
+    const stepsFor = (bytes: number) => {
+      for (const spy of spies) spy.mockClear();
+      const value = unit.repeat(bytes / unit.length);
+      preferredLanguage(value, ['en', 'pt-BR']);
+      acceptableEncodings(value, ['br', 'gzip']);
+      const calls = spies.flatMap((spy) =>
+        spy.mock.calls.map((args, i) => `${spy.mock.contexts[i]}`.length + `${args[0]}`.length),
+      );
+      return calls.reduce((sum, length) => sum + length, 0);
+    };
+    const [half, whole] = [stepsFor(32 * 1024), stepsFor(64 * 1024)];
+    expect(half).toBeGreaterThan(32 * 1024);
+    expect(whole).toBeLessThan(2.1 * half);
+  } finally {
+    for (const spy of spies) spy.mockRestore();
   }
 });
