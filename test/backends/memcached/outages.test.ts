@@ -1,7 +1,14 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CacheUnavailableError, MemcachedCache, type MemcachedOptions } from 'cachewright';
+import {
+  CacheUnavailableError,
+  CacheValueError,
+  MemcachedCache,
+  type MemcachedOptions,
+} from 'cachewright';
+import { ServerGuard } from '../../../src/backends/server-guard';
+import { runScript } from '../../support/child';
 import { eventually } from '../../support/eventually';
 import { describeWithServer, type MemcachedServer, startMemcached } from '../../support/servers';
 import { say } from '../../support/text-protocol';
@@ -131,7 +138,7 @@ describe('a server that', () => {
   });
 
   async function listen(answer: (socket: Socket, request: Buffer) => void): Promise<string> {
-    const listener = createServer((socket) => {
+    const listener = createServer({ allowHalfOpen: true }, (socket) => {
       sockets.push(socket);
       socket.on('error', () => {});
       socket.on('data', (bytes) => {
@@ -224,6 +231,41 @@ describe('a server that', () => {
     for (const outcome of await Promise.all(calls))
       expect(['timeout', 'open']).toContain(outcome[0]);
     await eventually(() => expect(connections).toBeGreaterThan(1));
+  });
+
+  test('refuses a value is told to drop the old one (MEMC-06)', async () => {
+    const opcodes: number[] = [];
+    const url = await listen((socket, request) => {
+      opcodes.push(request[1]!);
+      const tooLarge = Buffer.alloc(24);
+      tooLarge[0] = 0x81;
+      tooLarge[7] = request[1] === 0x01 ? 0x03 : 0x00;
+      request.copy(tooLarge, 12, 12, 16);
+      socket.write(tooLarge);
+    });
+    await expect(open(url, {}).set('key', 'value')).rejects.toBeInstanceOf(CacheValueError);
+    expect(opcodes).toEqual([0x01, 0x04]);
+  });
+
+  test('never lets the user in does not keep the process alive', async () => {
+    const url = await listen(() => {});
+    const { stdout } = await runScript(`
+      const options = { connectTimeoutMs: 100, readTimeoutMs: 5000 };
+      const cache = new cachewright.MemcachedCache('me:secret@${url}', { options });
+      (async () => {
+        await cache.get('key').catch((error) => console.log(error.message));
+        await cache.close();
+      })();`);
+    expect(stdout).toMatch(/timed out connecting/);
+  });
+
+  test('is closed is asked nothing any more', async () => {
+    const close = jest.spyOn(ServerGuard.prototype, 'close');
+    const cache = open(['127.0.0.1:1', '127.0.0.1:2'], {});
+    await reasons([cache.get('key')]);
+    await cache.close();
+    expect(close).toHaveBeenCalledTimes(2);
+    close.mockRestore();
   });
 
   test('has more under way than it may is asked no more', async () => {
