@@ -441,8 +441,8 @@ export class DatabaseCache extends ServerCache {
 
   /** Removes entries if there are too many. A write goes on if that fails, and tells of the cause. */
   async #makeRoom(place: Place, writes: number, failure: CacheFailure): Promise<void> {
-    const culled = this.#culling.makeRoom(place.table, writes);
-    if (culled !== undefined) await this.#attempt(place, failure, undefined, () => culled);
+    if (!this.#culling.isDue(writes)) return;
+    await this.#attempt(place, failure, undefined, () => this.#culling.run(place.table, writes));
   }
 
   /** What `work` comes to, or `refused` if the database is there but will not do it (DB-10). */

@@ -17,11 +17,15 @@ export class Culling {
     this.#cullFrequency = cullFrequency;
   }
 
-  /** To be called before `writes` rows are stored. `undefined`: there is room. */
-  makeRoom(table: CacheTable, writes: number): Promise<void> | undefined {
+  /** Whether there may be too many rows, so that {@link Culling.run} must come before `writes`. */
+  isDue(writes: number): boolean {
     const isDue = this.#unchecked <= 0;
     this.#unchecked -= writes;
-    if (!isDue) return undefined;
+    return isDue;
+  }
+
+  /** Counts the rows, and removes some if there are too many; once for all who ask meanwhile. */
+  run(table: CacheTable, writes: number): Promise<void> {
     this.#run ??= this.#cull(table, writes).finally(() => {
       this.#run = undefined;
     });

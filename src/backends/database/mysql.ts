@@ -7,6 +7,12 @@ import { loadKysely } from './kysely-package';
 /** `ER_NET_PACKET_TOO_LARGE`. */
 const PACKET_TOO_LARGE = 1153;
 
+/**
+ * Statements with more are prepared for one use: they come in all lengths, and a server keeps a
+ * limited number for all of its clients.
+ */
+const MAX_KEPT_PARAMETERS = 32;
+
 /** @throws Error if the package `mysql2` is missing */
 export function openMysqlPool(url: string): Pool {
   const { createPool } = optionalPackage('mysql2', 'A database at mysql://', () =>
@@ -54,6 +60,10 @@ function watched(connection: PoolConnection): MysqlPoolConnection {
       if (parameters.length === 0) connection.query(sql, settle);
       else connection.execute(sql, parameters as string[], settle);
     });
+    const forget = () => {
+      if (parameters.length > MAX_KEPT_PARAMETERS) connection.unprepare(sql);
+    };
+    answer.then(forget, () => {});
     patiently(answer, () => {
       isBroken = true;
     }).then(

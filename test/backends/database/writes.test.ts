@@ -1,5 +1,6 @@
 import { type CacheFailure, DatabaseCache } from 'cachewright';
 import { sql } from 'kysely';
+import { CacheTable } from '../../../src/backends/database/table';
 import { describeEachDatabase } from '../../support/test-databases';
 import { type WatchedKysely, watchedKysely } from '../../support/watched-kysely';
 
@@ -121,6 +122,23 @@ describeEachDatabase('Writes to a database cache', (database) => {
     expect(await open().getMany(keys)).toEqual({ before: 1, fine: 1, after: 1 });
   });
 
+  test('a count that fails leaves a transaction of the site usable, too (DB-10)', async () => {
+    await watched.kysely.transaction().execute(async (transaction) => {
+      const cache = open({ database: transaction });
+      // Fails as a server would that refuses to count.
+      const count = jest
+        .spyOn(CacheTable.prototype, 'count')
+        .mockImplementation(async () =>
+          Number(await sql.raw('select 1 / nil').execute(transaction)),
+        );
+      await cache.set('key', 1, 60);
+      count.mockRestore();
+      expect(await cache.get('key')).toBe(1);
+    });
+    expect(failures).toEqual([{ operation: 'set', key: 'key' }]);
+    expect(await open().get('key')).toBe(1);
+  });
+
   test('what was written in a transaction that is rolled back was never there', async () => {
     const work = watched.kysely.transaction().execute(async (transaction) => {
       const cache = open({ database: transaction });
@@ -203,6 +221,24 @@ describeEachDatabase('Writes to a database cache', (database) => {
   });
 
   if (database.kind === 'mysql') {
+    test('the server does not have to keep a statement for each number of entries', async () => {
+      const cache = open();
+      await cache.set('key', 1);
+      const kept = async () => {
+        const [row] = await watched.query<{ Value: string }>(
+          "show global status like 'Prepared_stmt_count'",
+        );
+        return Number(row!.Value);
+      };
+      const before = await kept();
+      for (let n = 20; n < 60; n += 1) {
+        const keys = Array.from({ length: n }, (_, i) => `k${i}`);
+        expect(await cache.setMany(new Map(keys.map((key) => [key, n])))).toEqual([]);
+        expect(Object.values(await cache.getMany(keys))).toEqual(Array(n).fill(n));
+      }
+      expect((await kept()) - before).toBeLessThan(10);
+    });
+
     test('a value that the server’s packet cannot hold is an error that says so', async () => {
       const cache = open({ writeTimeoutMs: 20_000 });
       const [{ size }] = (await watched.query<{ size: number }>(
