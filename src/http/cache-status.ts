@@ -2,8 +2,8 @@
 export interface CacheOutcome {
   /** Whether a stored response was sent without asking the handlers. */
   readonly hit?: boolean;
-  /** Why the handlers were asked. */
-  readonly fwd?: 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'request' | 'stale';
+  /** Why the handlers were asked. `miss`: there was no telling what was missing. */
+  readonly fwd?: 'bypass' | 'method' | 'miss' | 'uri-miss' | 'vary-miss' | 'request' | 'stale';
   /** What they answered, where that is not what the client got. */
   readonly fwdStatus?: number;
   /** Whether their answer was stored. */

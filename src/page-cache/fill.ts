@@ -83,6 +83,8 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   readonly #storageKey: string;
   readonly #flight: Flight | undefined;
   readonly #flights: PageFlights | undefined;
+  /** Whether the backend failed to say what it has. */
+  readonly #isBlind: boolean;
   readonly #stale: StoredResponse | undefined;
   readonly #staleGet: StaleGet | undefined;
   readonly #mustNotStore: boolean;
@@ -102,7 +104,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   #tracker: ReadTracker | undefined;
 
   constructor(start: FillStart) {
-    const { response, vary, storageKey } = start.lookup;
+    const { response, vary, storageKey, isBlind } = start.lookup;
     this.#req = start.req;
     this.#res = start.res;
     this.#method = start.method;
@@ -118,10 +120,16 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     this.#headers = start.headers;
     this.#isTargetKeyed =
       start.headers[REWRITTEN_TARGET] !== undefined || vary?.includes(REWRITTEN_TARGET) === true;
-    const missed = vary === undefined || vary.length === 0 ? 'uri-miss' : 'vary-miss';
-    const isStale = response !== undefined && !response.isFresh(this.#requestedAt);
-    const fwd = response === undefined ? missed : isStale ? 'stale' : 'request';
-    this.#outcome = { fwd, detail: 'not-stored' };
+    this.#isBlind = isBlind;
+    this.#outcome = { fwd: this.#reasonToAsk(vary), detail: 'not-stored' };
+  }
+
+  #reasonToAsk(vary: readonly string[] | undefined): CacheOutcome['fwd'] {
+    if (this.#stale !== undefined) {
+      return this.#stale.isFresh(this.#requestedAt) ? 'request' : 'stale';
+    }
+    if (this.#isBlind) return 'miss';
+    return vary === undefined || vary.length === 0 ? 'uri-miss' : 'vary-miss';
   }
 
   /** The run that others may wait for. */
@@ -269,7 +277,8 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     this.#sentAt = now;
     this.#ageFrom = ageOrigin(fieldsOf(res), verdict.patchSeconds !== undefined, now, terms);
     this.#vary = this.#varyOf(res.getHeader('vary') as HeaderValue);
-    this.#outcome = { ...this.#outcome, stored: true, ttl: terms.seconds, detail: undefined };
+    const detail = this.#isBlind ? 'look-up-failed' : undefined;
+    this.#outcome = { ...this.#outcome, stored: true, ttl: terms.seconds, detail };
     return { limit: this.#settings.maxBytes };
   }
 

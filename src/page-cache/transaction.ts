@@ -143,7 +143,8 @@ export class PageTransaction {
           return this.#hit(head.response);
         }
         if (this.#wishes()?.onlyIfCached) return this.#refuse();
-        this.#run({ ...head, response: undefined }, next, undefined);
+        const isBlind = get.isBlind || head.isBlind;
+        this.#run({ ...head, response: undefined, isBlind }, next, undefined);
       });
     });
   }

@@ -8,12 +8,14 @@ import {
   updateCache,
 } from 'cachewright';
 import express from 'express';
+import { ByteCache, RejectingCache, ThrowingCache } from '../support/backends';
 import { stopClock } from '../support/clock';
 import { freshCaches } from '../support/fresh-caches';
 import { serveHttp1 } from '../support/http-client';
 import type { Respond } from '../support/origin';
 import { pageApp } from '../support/page-app';
 import { lastLines, serveRaw } from '../support/raw-client';
+import { settled } from '../support/settled';
 import type { Step } from '../support/stacks';
 import { visit } from '../support/visit';
 
@@ -173,6 +175,64 @@ test('is there on 304, 206, 416 and HEAD, too', async () => {
     expect(sent[STATUS]).toBe('cachewright; hit; ttl=100');
   }
   expect((await visit(app, '/page', 'head')).headers[STATUS]).toBe('cachewright; hit; ttl=100');
+});
+
+describe('says miss where the look-up failed, and nobody knows what is missing (RFC 9211 §2.2)', () => {
+  const onError = () => {};
+  /** Reads fail once this many have succeeded. */
+  class FailingCache extends ByteCache {
+    sound = Number.POSITIVE_INFINITY;
+
+    override async get(...args: Parameters<ByteCache['get']>) {
+      if (this.sound <= 0) throw new Error('cannot read');
+      this.sound -= 1;
+      return super.get(...args);
+    }
+  }
+
+  test.each<[string, PageCacheOptions['cache']]>([
+    ['rejects', new RejectingCache()],
+    ['throws', new ThrowingCache()],
+    ['is none that is configured', 'nowhere'],
+  ])('as the backend %s', async (_how, cache) => {
+    const app = withStatus(undefined, { cache, onError });
+    for (const method of ['get', 'head'] as const) {
+      const { headers } = await visit(app, '/page', method);
+      expect(headers[STATUS]).toBe('cachewright; fwd=miss; stored; ttl=600; detail=look-up-failed');
+    }
+  });
+
+  test('but first why the answer is not stored', async () => {
+    const options = { cache: new RejectingCache(), onError };
+    const app = withStatus(sending({ 'Set-Cookie': 'a=1' }), options);
+    const { headers } = await visit(app, '/page');
+    expect(headers[STATUS]).toBe('cachewright; fwd=miss; detail=set-cookie');
+  });
+
+  test('of a variant as of the page, and of neither once reads succeed', async () => {
+    const cache = new FailingCache('look-up-failed');
+    const app = withStatus(sending({ Vary: 'X-Lang' }), { cache, onError });
+    const statusAfter = async (sound: number, language: string) => {
+      cache.sound = sound;
+      const { headers } = await visit(app, '/page').set('X-Lang', language);
+      cache.sound = Number.POSITIVE_INFINITY;
+      await settled();
+      return headers[STATUS];
+    };
+    expect(await statusAfter(9, 'de')).toMatch(/fwd=uri-miss; stored; ttl=600$/);
+    expect(await statusAfter(1, 'de')).toMatch(/fwd=miss; .*detail=look-up-failed$/);
+    expect(await statusAfter(0, 'de')).toMatch(/fwd=miss; .*detail=look-up-failed$/);
+    expect(await statusAfter(9, 'en')).toMatch(/fwd=vary-miss; stored; ttl=600$/);
+    expect(await statusAfter(9, 'de')).toMatch(/hit/);
+  });
+
+  test('of a HEAD where the page that would answer it could not be read', async () => {
+    const cache = new FailingCache('look-up-failed-head');
+    const app = withStatus(undefined, { cache, onError });
+    jest.spyOn(cache, 'get').mockRejectedValueOnce(new Error('cannot read'));
+    const { headers } = await visit(app, '/page', 'head');
+    expect(headers[STATUS]).toMatch(/fwd=miss; .*detail=look-up-failed$/);
+  });
 });
 
 describe('says why it is none of the cache’s business', () => {
