@@ -40,7 +40,9 @@ export interface OptionlessMiddleware extends Middleware {
 }
 
 /**
- * Makes `run` usable before a handler and around one.
+ * Makes `run` usable before a handler and around one. An error of its own goes to `next`. What
+ * `next` itself throws, as it does where no framework catches it, goes to the caller: thrown, or as
+ * the rejection of the promise that was returned if it is too late for that. No handler runs twice.
  *
  * @param name - The public name, shown in traces and errors.
  * @param run - Must call `next` before its promise, if it returns one, is fulfilled.
@@ -52,27 +54,60 @@ export function asMiddleware(
   function middleware(first: unknown, res?: unknown, next?: unknown): unknown {
     if (typeof first === 'function' && res === undefined) return decorate(first as Handler);
     checkCall(name, first, res);
-    return passOnRejection(run(first as Request, res as Response, next as Next), next as Next);
+    return proceed(first as Request, res as Response, onwardTo(next as Next), (goOn) => goOn());
   }
 
   function decorate(view: Handler): Handler {
     function decorated(this: unknown, req: Request, res: Response, next: Next): unknown {
       checkCall(name, req, res);
-      let result: unknown;
-      const done = run(req, res, (error) => {
-        result = error === undefined ? view.call(this, req, res, next) : next(error);
-      });
-      return passOnRejection(done, next)?.then(() => result) ?? result;
+      return proceed(req, res, onwardTo(next), (goOn) => view.call(this, req, res, goOn));
     }
     return rename(decorated, `${name}(${view.name || 'anonymous'})`);
+  }
+
+  /** What `inner` returns; where that is too late, a promise of it. */
+  function proceed(
+    req: Request,
+    res: Response,
+    { next, passOnRejection }: Onward,
+    inner: (next: Next) => unknown,
+  ): unknown {
+    let result: unknown;
+    const done = run(req, res, (error) => {
+      result = error === undefined ? inner(next) : next(error);
+    });
+    return passOnRejection(done)?.then(() => result) ?? result;
   }
 
   return rename(middleware, name) as Middleware;
 }
 
-/** Express 4 and Connect take no notice of a promise, and an unhandled one ends the process. */
-function passOnRejection(done: void | Promise<void>, next: Next | undefined) {
-  return next === undefined ? done : done?.catch((error: unknown) => next(error));
+/** The `next` of one request, and what becomes of the error of middleware that returned already. */
+interface Onward {
+  readonly next: Next;
+  passOnRejection(done: void | Promise<void>): void | Promise<void>;
+}
+
+/** @param given - Which callers on plain Node may leave out. */
+function onwardTo(given: Next): Onward {
+  if (given === undefined) return { next: given, passOnRejection: (done) => done };
+  let hasThrown = false;
+  const next: Next = (...args) => {
+    try {
+      return given(...args);
+    } catch (error) {
+      hasThrown = true;
+      throw error;
+    }
+  };
+  // Express 4 and Connect take no notice of a promise, and an unhandled one ends the process. They
+  // throw nothing out of `next`, though: a promise that is rejected for that is not theirs.
+  const passOnRejection = (done: void | Promise<void>) =>
+    done?.catch((error: unknown) => {
+      if (hasThrown) throw error;
+      given(error);
+    });
+  return { next, passOnRejection };
 }
 
 /**

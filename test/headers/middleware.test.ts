@@ -87,7 +87,16 @@ describe('a decorated handler', () => {
     const next = () => undefined;
     const owner = { view: mark(view as never) as (...args: unknown[]) => unknown };
     expect(owner.view(req, res, next)).toBe(owner);
-    expect(view).toHaveBeenCalledWith(req, res, next);
+    expect(view).toHaveBeenCalledWith(req, res, expect.any(Function));
+  });
+
+  test('goes on to where its caller said, and gets what that returned', () => {
+    const next = jest.fn(() => 'from next');
+    const decorated: Handler = mark((_req, _res, onward) => onward('route'));
+    expect(decorated(req, res, next)).toBe('from next');
+    expect(next.mock.calls).toEqual([['route']]);
+    const withoutNext = mark((...args: unknown[]) => args[2]) as (...args: unknown[]) => unknown;
+    expect(withoutNext(req, res)).toBeUndefined();
   });
 
   test('returns the promise of an async one, also of its rejection', async () => {
@@ -118,6 +127,58 @@ describe('a decorated handler', () => {
     expect(mark.name).toBe('mark');
     expect(mark(function page() {}).name).toBe('mark(page)');
     expect(mark(() => undefined).name).toBe('mark(anonymous)');
+  });
+});
+
+describe('what next() throws, where no framework catches it', () => {
+  const error = new Error('thrown by a handler');
+  const throwing = () =>
+    jest.fn((_error?: unknown) => {
+      throw error;
+    });
+  const goOn = (_req: unknown, _res: unknown, next: Next) => next();
+
+  test('is thrown at the caller of what runs at once', () => {
+    for (const helper of [mark, mark(goOn)]) {
+      const next = throwing();
+      expect(() => helper(req, res, next)).toThrow(error);
+      expect(next.mock.calls).toHaveLength(1);
+    }
+  });
+
+  test.each<[string, Handler]>([
+    ['before a handler', markLater],
+    ['around one', markLater(goOn)],
+    ['around an async one', markLater(async (_req: unknown, _res: unknown, next: Next) => next())],
+  ])(
+    'rejects the promise of what runs later, %s, and is not told next() once more',
+    async (_where, helper) => {
+      const next = throwing();
+      await expect(helper(req, res, next)).rejects.toBe(error);
+      expect(next.mock.calls).toHaveLength(1);
+      expect(next.mock.calls[0]![0]).toBeUndefined();
+    },
+  );
+
+  test('is no reason to tell it once more of an error that it was told of', async () => {
+    const failing = asMiddleware('failing', async (_req, _res, next) => {
+      await Promise.resolve();
+      next(new Error('of the helper'));
+    });
+    for (const helper of [failing, failing(goOn)]) {
+      const next = throwing();
+      await expect(helper(req, res, next)).rejects.toBe(error);
+      expect(next.mock.calls).toEqual([[new Error('of the helper')]]);
+    }
+  });
+
+  test('goes to next() where it is the decorated handler that throws', async () => {
+    const next = jest.fn();
+    const decorated: Handler = markLater(() => {
+      throw error;
+    });
+    await decorated(req, res, next);
+    expect(next.mock.calls).toEqual([[error]]);
   });
 });
 

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   BaseCache,
   cachePage,
@@ -7,12 +8,13 @@ import {
   updateCache,
 } from 'cachewright';
 import { ByteCache, RejectingCache, ThrowingCache } from '../support/backends';
+import { runScript } from '../support/child';
 import { stopClock } from '../support/clock';
 import { freshCaches } from '../support/fresh-caches';
 import { makeOrigin } from '../support/origin';
 import { pageApp } from '../support/page-app';
 import { settled } from '../support/settled';
-import { describeEachStack, type Step } from '../support/stacks';
+import { describeEachStack, type Listener, STACKS, type Step } from '../support/stacks';
 import { visit } from '../support/visit';
 
 freshCaches();
@@ -282,6 +284,94 @@ describeEachStack((build) => {
     } finally {
       log.mockRestore();
     }
+  });
+});
+
+describe('a handler that throws before it answers runs once, behind a backend that answers later', () => {
+  const thrown = new Error('broken handler');
+  const cache = new ByteCache('throwing-handler');
+  let calls: number;
+  const broken: Step = () => {
+    calls += 1;
+    throw thrown;
+  };
+  const mounted: [string, Step[]][] = [
+    ['the pair', [updateCache({ cache }), fetchFromCache()]],
+    ['cachePage()', [cachePage(60, { cache })]],
+  ];
+  beforeEach(() => {
+    calls = 0;
+    cache.entries.clear();
+  });
+
+  const frameworks = Object.entries(STACKS).filter(([stack]) => stack !== 'node:http');
+  test.each(
+    frameworks.flatMap(([stack, build]) =>
+      mounted.map(([what, steps]) => [stack, what, build, steps] as const),
+    ),
+  )('on %s, which gets the error through %s', async (_stack, _what, build, steps) => {
+    const told: unknown[] = [];
+    // Known for an error handler by the number of its parameters.
+    const sorry = (error: unknown, _req: unknown, res: ServerResponse, _next: unknown) => {
+      told.push(error);
+      res.statusCode = 500;
+      res.end('sorry');
+    };
+    const app = build([...steps, broken, sorry as never]);
+    await visit(app, '/page').expect(500, 'sorry');
+    expect(told).toEqual([thrown]);
+    expect(calls).toBe(1);
+  });
+
+  /** As on plain Node, where whoever calls gets what is thrown. */
+  function chain(steps: readonly Step[], req: IncomingMessage, res: ServerResponse): unknown {
+    const [step = broken, ...others] = steps;
+    return step(req, res, () => chain(others, req, res));
+  }
+
+  test.each(mounted)('on plain Node, where %s returns a promise of it', async (_what, steps) => {
+    const app: Listener = async (req, res) => {
+      try {
+        await chain(steps, req, res);
+      } catch (error) {
+        res.statusCode = 500;
+        res.end((error as Error).message);
+      }
+    };
+    await visit(app, '/page').expect(500, 'broken handler');
+    expect(calls).toBe(1);
+  });
+
+  test('on plain Node, where nobody catches it, it ends the process as without the cache', async () => {
+    const outcomes = await Promise.all(
+      ['(req, res, next) => next()', 'cachePage(60, { cache: new Late() })'].map((first) =>
+        runScript(`
+          const { BaseCache, cachePage } = cachewright;
+          class Late extends BaseCache {
+            async get() {}
+          }
+          const first = ${first};
+          let calls = 0;
+          process.on('exit', () => console.log(calls));
+          const server = require('node:http').createServer((req, res) => {
+            first(req, res, () => {
+              calls += 1;
+              throw new Error('broken handler');
+            });
+          });
+          server.listen(0, '127.0.0.1', () => {
+            fetch('http://127.0.0.1:' + server.address().port).catch(() => {});
+          });
+        `).then(
+          () => 'went on',
+          ({ code, stdout, stderr }) => [code, stdout, stderr.includes('Error: broken handler')],
+        ),
+      ),
+    );
+    expect(outcomes).toEqual([
+      [1, '1\n', true],
+      [1, '1\n', true],
+    ]);
   });
 });
 
