@@ -338,10 +338,15 @@ export abstract class BaseCache {
    * needs no I/O. The caller must not change what it gets.
    *
    * @param deadlineMs - Within which the store must answer.
+   * @param _isLatest - Whether a copy that lags behind what was written will not do.
    * @throws {@link CacheUnavailableError} If it does not.
    * @internal
    */
-  getFrozen(key: string, deadlineMs: number): MaybePromise<FrozenValue | Uint8Array | undefined> {
+  getFrozen(
+    key: string,
+    deadlineMs: number,
+    _isLatest?: boolean,
+  ): MaybePromise<FrozenValue | Uint8Array | undefined> {
     return this.#within(deadlineMs, this.get(key)).then((value) =>
       value instanceof Uint8Array ? value : undefined,
     );

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** Part of a key that can be raised to leave all older entries behind. */
 export type Version = number | string;
 
@@ -33,4 +35,9 @@ export function keyFaults(key: string): string[] {
     }
   }
   return faults;
+}
+
+/** Stands in for a final key that a backend cannot hold. */
+export function digestOf(finalKey: string): string {
+  return `cachewright:${createHash('sha256').update(finalKey, 'utf16le').digest('hex')}`;
 }

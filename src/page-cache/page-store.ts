@@ -27,27 +27,33 @@ export interface PageLookup {
 /**
  * Looks up the response stored for this page and these request headers. A page that does not vary
  * takes one look-up, one that varies two. A backend that fails is a miss.
+ *
+ * @param isLatest - Whether to ask where it was written, as a replica may lag behind that.
  */
 export function findResponse(
   settings: PageSettings,
   key: PageKey,
   headers: IncomingHttpHeaders,
+  isLatest = false,
 ): MaybePromise<PageLookup> {
-  return after(readRecord(settings, key.base, key.url, ''), (record): MaybePromise<PageLookup> => {
-    if (record === undefined || record === 'unread') return miss(key.base, undefined, record);
-    const { vary, response, generation } = record;
-    const isUnkeyed = headers[REWRITTEN_TARGET] !== undefined && !vary.includes(REWRITTEN_TARGET);
-    if (isUnkeyed) return miss(key.base, vary);
-    const variant = variantOf(vary, headers, settings);
-    const storageKey = variantKey(key, variant);
-    if (variant === '') return { response, vary, storageKey, isBlind: false };
-    return after(readRecord(settings, storageKey, key.url, variant), (found) => {
-      if (found === undefined || found === 'unread') return miss(storageKey, vary, found);
-      const isCurrent = found.generation === generation;
-      if (!isCurrent) return miss(storageKey, vary);
-      return { response: found.response, vary, storageKey, isBlind: false };
-    });
-  });
+  return after(
+    readRecord(settings, key.base, key.url, '', isLatest),
+    (record): MaybePromise<PageLookup> => {
+      if (record === undefined || record === 'unread') return miss(key.base, undefined, record);
+      const { vary, response, generation } = record;
+      const isUnkeyed = headers[REWRITTEN_TARGET] !== undefined && !vary.includes(REWRITTEN_TARGET);
+      if (isUnkeyed) return miss(key.base, vary);
+      const variant = variantOf(vary, headers, settings);
+      const storageKey = variantKey(key, variant);
+      if (variant === '') return { response, vary, storageKey, isBlind: false };
+      return after(readRecord(settings, storageKey, key.url, variant, isLatest), (found) => {
+        if (found === undefined || found === 'unread') return miss(storageKey, vary, found);
+        const isCurrent = found.generation === generation;
+        if (!isCurrent) return miss(storageKey, vary);
+        return { response: found.response, vary, storageKey, isBlind: false };
+      });
+    },
+  );
 }
 
 function miss(
@@ -191,13 +197,16 @@ async function removeKey(settings: PageSettings, key: string): Promise<void> {
   }
 }
 
-/** The record that keeps the page's vary list, if that is still this one. */
+/**
+ * The record that keeps the page's vary list, if that is still this one. To take it from a replica
+ * that does not have it yet would make the variants of others unreachable.
+ */
 function knownList(
   settings: PageSettings,
   key: PageKey,
   vary: readonly string[],
 ): MaybePromise<PageRecord | undefined> {
-  return after(readRecord(settings, key.base, key.url, ''), (known) =>
+  return after(readRecord(settings, key.base, key.url, '', true), (known) =>
     known instanceof PageRecord && known.vary.join() === vary.join() ? known : undefined,
   );
 }
@@ -226,6 +235,7 @@ function readRecord(
   key: string,
   url: string,
   variant: string,
+  isLatest = false,
 ): MaybePromise<PageRecord | 'unread' | undefined> {
   const check = (found: unknown): PageRecord | undefined => {
     if (found === undefined) return undefined;
@@ -241,7 +251,7 @@ function readRecord(
     return 'unread' as const;
   };
   try {
-    const found = backendOf(settings).getFrozen(key, settings.readTimeoutMs);
+    const found = backendOf(settings).getFrozen(key, settings.readTimeoutMs, isLatest);
     return found instanceof Promise ? found.then(check).catch(fail) : check(found);
   } catch (error) {
     return fail(error);

@@ -283,12 +283,10 @@ export class PageTransaction {
         return this.#run(lookup, next, undefined);
       }
       const begunAt = invalidationClock();
-      lookup = await findResponse(settings, this.#key!, this.#headers);
+      lookup = await findResponse(settings, this.#key!, this.#headers, true);
       const { response, vary = [] } = lookup;
       if (response !== undefined && this.#isReusable(response)) {
-        const variant = variantOf(vary, this.#headers, settings);
-        const written = Promise.resolve();
-        flight.land({ kind: 'stored', variant, vary, response, begunAt, written });
+        this.#landFound(flight, response, vary, begunAt);
         return this.#hit(response, { collapsed: true });
       }
       if (lookup.storageKey !== storageKey) {
@@ -297,6 +295,18 @@ export class PageTransaction {
       }
       if (outcome instanceof PageLease) return this.#run(lookup, next, flight);
     }
+  }
+
+  /** Gives those who wait here what another process has rendered. */
+  #landFound(
+    flight: Flight,
+    response: StoredResponse,
+    vary: readonly string[],
+    begunAt: number,
+  ): void {
+    const written = Promise.resolve();
+    const variant = variantOf(vary, this.#headers, this.settings);
+    flight.land({ kind: 'stored', variant, vary, response, begunAt, written });
   }
 
   /** Whether a cache around this one leads it, for this very request, and waits in its turn. */
@@ -415,7 +425,13 @@ export class PageTransaction {
     if (turn === 'unavailable') return true;
     if (turn instanceof PageLease) {
       flight.holdUnder(turn);
-      return true;
+      const begunAt = invalidationClock();
+      const found = await findResponse(settings, this.#key!, this.#headers, true);
+      const { response, vary = [] } = found;
+      if (response === undefined || !response.isFresh(Date.now())) return true;
+      // Another has refreshed it since it was found to be stale.
+      this.#landFound(flight, response, vary, begunAt);
+      return false;
     }
     if (turn === 'held') {
       await PageLease.waitForRelease(settings, storageKey, performance.now() + settings.waitMs);

@@ -306,3 +306,73 @@ test('a cache of one process takes no leases', async () => {
   await answer;
   expect(acquireLease).not.toHaveBeenCalled();
 });
+
+describe('with a replica that lags', () => {
+  /** Lets a process see no more than it saw so far, unless it asks for the latest. */
+  function stopReplication(cache: FileBasedCache, seen: ReadonlyMap<string, Uint8Array>): void {
+    const getFrozen = cache.getFrozen.bind(cache);
+    cache.getFrozen = (key, deadlineMs, isLatest) =>
+      isLatest ? getFrozen(key, deadlineMs, isLatest) : Promise.resolve(seen.get(key));
+  }
+
+  test('who waited for a page does not render it again', async () => {
+    const { origin, processes, underWay, release } = await open(page, 2);
+    for (const { cache } of processes) stopReplication(cache, new Map());
+    const answers = [processes[0]!.ask()];
+    await until(() => underWay() === 1);
+    answers.push(processes[1]!.ask());
+    await pass(50);
+    release();
+    expect(await texts(answers)).toEqual(['page 1', 'page 1']);
+    expect(origin.calls).toBe(1);
+  });
+
+  test('a page that another has refreshed is not refreshed again', async () => {
+    const { origin, processes, underWay, release } = await open(page, 2, {
+      seconds: 10,
+      staleWhileRevalidate: 60,
+    });
+    const [first, second] = processes;
+    const seen = new Map<string, Uint8Array>();
+    const getFrozen = second!.cache.getFrozen.bind(second!.cache);
+    second!.cache.getFrozen = async (key, deadlineMs) => {
+      const found = (await getFrozen(key, deadlineMs)) as Uint8Array | undefined;
+      if (found !== undefined) seen.set(key, found);
+      return found;
+    };
+    const cold = first!.ask();
+    await until(() => underWay() === 1);
+    release();
+    await cold;
+    await pass(100);
+    expect((await second!.ask()).body.toString()).toBe('page 1');
+    second!.cache.getFrozen = getFrozen;
+    stopReplication(second!.cache, seen);
+    clock.advance(11);
+    await first!.ask();
+    await until(() => underWay() === 1);
+    release();
+    await pass(100);
+    expect((await second!.ask()).body.toString()).toBe('page 1');
+    await pass(100);
+    expect(underWay()).toBe(0);
+    expect(origin.calls).toBe(2);
+  });
+
+  test('a variant that is added leaves those of other processes their way in', async () => {
+    const { origin, processes, underWay, release } = await open((res, _call, req) => {
+      res.setHeader('Vary', 'X-Variant');
+      res.end(`page ${req.headers['x-variant']}`);
+    }, 2);
+    stopReplication(processes[1]!.cache, new Map());
+    for (const [i, variant] of ['a', 'b'].entries()) {
+      const answer = processes[i]!.ask({ 'X-Variant': variant });
+      await until(() => underWay() === 1);
+      release();
+      await answer;
+      await pass(100);
+    }
+    expect(await texts([processes[0]!.ask({ 'X-Variant': 'a' })])).toEqual(['page a']);
+    expect(origin.calls).toBe(2);
+  });
+});

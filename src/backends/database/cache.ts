@@ -6,6 +6,7 @@ import {
   type VersionOption,
 } from '../../cache/base-cache';
 import type { FrozenValue } from '../../cache/frozen-value';
+import { digestOf } from '../../cache/keys';
 import { expiryOf, isExpiredAtOnce, type Timeout } from '../../cache/timeouts';
 import {
   CacheKeyNotFoundError,
@@ -18,6 +19,7 @@ import { ServerGuard } from '../server-guard';
 import { Culling } from './culling';
 import { Database, type OpenDatabase } from './database';
 import { databaseNamed, routedDatabase } from './databases';
+import { SERVER_NOW } from './instants';
 import { Savepoints } from './savepoints';
 import { type DatabaseSource, isDatabaseUrl } from './sources';
 import { isStorableKey } from './storable-keys';
@@ -266,9 +268,14 @@ export class DatabaseCache extends ServerCache {
   }
 
   /** @internal */
-  override async getFrozen(key: string, deadlineMs: number): Promise<Uint8Array | undefined> {
-    const finalKey = this.makeAndValidateKey(key);
-    const found = await this.#find([finalKey], { operation: 'get', key }, deadlineMs);
+  override async getFrozen(
+    key: string,
+    deadlineMs: number,
+    isLatest = false,
+  ): Promise<Uint8Array | undefined> {
+    const finalKey = pageKey(this.makeKey(key));
+    const place = this.#placeFor(isLatest ? 'write' : 'read');
+    const found = await this.#find([finalKey], { operation: 'get', key }, { place, deadlineMs });
     const value = found.get(finalKey);
     return value instanceof Uint8Array ? value : undefined;
   }
@@ -280,7 +287,7 @@ export class DatabaseCache extends ServerCache {
     timeout: Timeout,
     deadlineMs: number,
   ): Promise<void> {
-    const finalKey = this.makeAndValidateKey(key);
+    const finalKey = pageKey(this.makeKey(key));
     const seconds = this.resolveTimeout(timeout, key);
     const bytes = this.codec.encodeBytes(value.toBytes(), key);
     const place = this.#placeFor('write');
@@ -290,8 +297,7 @@ export class DatabaseCache extends ServerCache {
 
   /** @internal */
   override async deleteFrozen(key: string, deadlineMs: number): Promise<boolean> {
-    const finalKey = this.makeAndValidateKey(key);
-    if (!isStorableKey(finalKey)) return false;
+    const finalKey = pageKey(this.makeKey(key));
     const { table, guard } = this.#placeFor('write');
     return guard.run(async () => (await table.delete([finalKey])) > 0, deadlineMs);
   }
@@ -303,11 +309,23 @@ export class DatabaseCache extends ServerCache {
     seconds: number,
     deadlineMs: number,
   ): Promise<boolean> {
-    const finalKey = this.makeAndValidateKey(key);
-    const bytes = this.codec.encodeBytes(token, key);
     const place = this.#placeFor('write');
+    const row = this.#leaseRow(key, token, seconds);
     const failure = { operation: 'add', key };
-    return place.guard.run(() => this.#add(place, finalKey, bytes, seconds, failure), deadlineMs);
+    const work = async () => {
+      await this.#makeRoom(place, 1, failure);
+      return this.#attempt(place, failure, false, () => place.table.add(row, SERVER_NOW));
+    };
+    return place.guard.run(work, deadlineMs);
+  }
+
+  /** @internal */
+  override async readLease(key: string, deadlineMs: number): Promise<unknown> {
+    const finalKey = pageKey(this.makeKey(key));
+    const { table, guard } = this.#placeFor('write');
+    const [row] = await guard.run(() => table.find([finalKey], SERVER_NOW), deadlineMs);
+    if (row === undefined || row.isExpired) return undefined;
+    return this.decode(row.value, { operation: 'get', key });
   }
 
   /** @internal */
@@ -317,36 +335,42 @@ export class DatabaseCache extends ServerCache {
     seconds: number,
     deadlineMs: number,
   ): Promise<boolean> {
-    const finalKey = this.makeAndValidateKey(key);
-    const value = this.codec.encodeBytes(token, key);
-    if (!isStorableKey(finalKey)) return false;
     const { table, guard } = this.#placeFor('write');
-    const row = { key: finalKey, value, expiresAt: expiryOf(seconds) };
+    const row = this.#leaseRow(key, token, seconds);
     return guard.run(
-      () => (seconds === 0 ? table.deleteIf(finalKey, value) : table.swap(row, value, Date.now())),
+      () =>
+        seconds === 0 ? table.deleteIf(row.key, row.value) : table.swap(row, row.value, SERVER_NOW),
       deadlineMs,
     );
+  }
+
+  #leaseRow(key: string, token: string, seconds: number): Row {
+    return {
+      key: pageKey(this.makeKey(key)),
+      value: this.codec.encodeBytes(token, key),
+      expiresAt: { afterMs: seconds * 1000 },
+    };
   }
 
   /** The live values of these keys. Pages have a deadline of their own, and want errors. */
   async #find(
     finalKeys: readonly string[],
     failure: CacheFailure,
-    deadlineMs?: number,
+    page?: { readonly place: Place; readonly deadlineMs: number },
   ): Promise<Map<string, unknown>> {
     const found = new Map<string, unknown>();
     const keys = finalKeys.filter(isStorableKey);
     if (keys.length === 0) return found;
-    const { table, guard } = this.#placeFor('read');
+    const { table, guard } = page?.place ?? this.#placeFor('read');
     const work = async () => {
       const rows: FoundRow[] = [];
       for (const part of inParts(keys)) rows.push(...(await table.find(part, Date.now())));
       return rows;
     };
     const rows =
-      deadlineMs === undefined
+      page === undefined
         ? await this.read(guard, failure, work, [])
-        : await guard.run(work, deadlineMs);
+        : await guard.run(work, page.deadlineMs);
     for (const { key, value, isExpired } of rows) {
       if (isExpired) continue;
       const decoded = this.decode(value, failure);
@@ -356,7 +380,7 @@ export class DatabaseCache extends ServerCache {
     if (expired.length > 0) {
       const removed = this.#removeExpired(expired, failure);
       // A page does not wait for it.
-      if (deadlineMs === undefined) await removed;
+      if (page === undefined) await removed;
     }
     return found;
   }
@@ -494,6 +518,11 @@ export class DatabaseCache extends ServerCache {
     const needsSavepoints = open.vendor === 'postgres' && open.kysely.isTransaction;
     return { table, guard, savepoints: needsSavepoints ? new Savepoints(open.kysely) : undefined };
   }
+}
+
+/** The final key of a page or a lease, or what stands in for one that a table cannot hold. */
+function pageKey(finalKey: string): string {
+  return isStorableKey(finalKey) ? finalKey : digestOf(finalKey);
 }
 
 /** Whether a live database said no to this write, as it does to one of two that race. */

@@ -1,3 +1,17 @@
+/**
+ * So long after the present of the database, by its own clock: for what processes have to agree
+ * on, as their clocks differ.
+ */
+export interface ServerInstant {
+  readonly afterMs: number;
+}
+
+/** Epoch milliseconds by the clock of the process, `Infinity`: never; or by that of the database. */
+export type Instant = number | ServerInstant;
+
+/** The present of the database. */
+export const SERVER_NOW: ServerInstant = { afterMs: 0 };
+
 /** What "never" is stored as (Django's choice): the last instant all databases can hold. */
 const NEVER_AT = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 

@@ -1,3 +1,4 @@
+import type { Instant } from './instants';
 import { affected, CacheTable, type Row } from './table';
 
 /**
@@ -15,7 +16,7 @@ export class MysqlTable extends CacheTable {
         ${this.expiresColumn} = values(${this.expiresColumn})`);
   }
 
-  override async add(row: Row, now: number): Promise<boolean> {
+  override async add(row: Row, now: Instant): Promise<boolean> {
     const { sql, valueColumn, expiresColumn } = this;
     const isExpired = sql`${expiresColumn} < ${this.instant(now)}`;
     // Assigned from left to right: the value while the expiry is still the old one.
@@ -49,6 +50,10 @@ export class MysqlTable extends CacheTable {
           then abs${sum} <= ${sql.lit(Number.MAX_SAFE_INTEGER)} else false end`);
     if (affected(result) === 0) return undefined;
     return Number(BigInt.asIntN(64, result.insertId ?? 0n));
+  }
+
+  protected override serverInstant(afterMs: number) {
+    return this.sql`utc_timestamp(3) + interval ${this.sql.lit(afterMs * 1000)} microsecond`;
   }
 
   protected override key(key: string): Buffer {

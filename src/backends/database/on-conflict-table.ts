@@ -1,3 +1,4 @@
+import type { Instant } from './instants';
 import { affected, CacheTable, type Row } from './table';
 
 /** The statements where `ON CONFLICT` is known: PostgreSQL and SQLite. */
@@ -8,7 +9,7 @@ export abstract class OnConflictTable extends CacheTable {
       on conflict (${this.keyColumn}) do update set ${this.replacement}`);
   }
 
-  override async add(row: Row, now: number): Promise<boolean> {
+  override async add(row: Row, now: Instant): Promise<boolean> {
     const result = await this.run(this.sql`
       insert into ${this.id} (${this.columns}) values ${this.rowList([row])}
       on conflict (${this.keyColumn}) do update set ${this.replacement}

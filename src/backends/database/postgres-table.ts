@@ -1,3 +1,4 @@
+import type { Instant } from './instants';
 import { OnConflictTable } from './on-conflict-table';
 
 /** The statements as PostgreSQL takes them. */
@@ -19,7 +20,13 @@ export class PostgresTable extends OnConflictTable {
   }
 
   /** With its offset, so that the session's time zone does not matter. */
-  protected override instant(at: number): string {
-    return `${super.instant(at)}+00`;
+  protected override instant(at: Instant): unknown {
+    const instant = super.instant(at);
+    return typeof instant === 'string' ? `${instant}+00` : instant;
+  }
+
+  /** Not that of the transaction's begin, which may be the site's, and long ago. */
+  protected override serverInstant(afterMs: number) {
+    return this.sql`clock_timestamp() + ${this.sql.lit(`${afterMs} ms`)}::interval`;
   }
 }

@@ -24,6 +24,11 @@ export class SqliteTable extends OnConflictTable {
     return rows[0] === undefined ? undefined : Number(rows[0].sum);
   }
 
+  protected override serverInstant(afterMs: number) {
+    const { sql } = this;
+    return sql`strftime('%Y-%m-%d %H:%M:%f', 'now', ${sql.lit(`${afterMs / 1000} seconds`)})`;
+  }
+
   /** Waits for other writers here: SQLite itself would block the process. */
   protected override async run<R>(query: RawBuilder<unknown>): Promise<QueryResult<R>> {
     const startedAt = performance.now();

@@ -1,7 +1,7 @@
 import type { QueryResult, RawBuilder } from 'kysely';
 import { CacheUnavailableError, CacheValueError, InvalidCacheBackendError } from '../../errors';
 import type { OpenDatabase } from './database';
-import { toUtcText } from './instants';
+import { type Instant, toUtcText } from './instants';
 import { loadKysely } from './kysely-package';
 import { faultOf } from './sql-errors';
 
@@ -9,8 +9,7 @@ import { faultOf } from './sql-errors';
 export interface Row {
   readonly key: string;
   readonly value: Buffer;
-  /** Epoch milliseconds; `Infinity`: never. */
-  readonly expiresAt: number;
+  readonly expiresAt: Instant;
 }
 
 /** An entry as it was found. */
@@ -25,8 +24,8 @@ export const MAX_ROWS = 1000;
 
 /**
  * The statements on one table, each a method. Instants are the caller's, so that one clock decides:
- * that of the process, as on all other backends. An entry lives up to and including the instant of
- * its expiry.
+ * that of the process, as on all other backends, and for leases that of the database. An entry lives
+ * up to and including the instant of its expiry.
  */
 export abstract class CacheTable {
   protected readonly sql = loadKysely().sql;
@@ -47,7 +46,7 @@ export abstract class CacheTable {
   abstract upsert(rows: readonly Row[]): Promise<void>;
 
   /** Stores a row unless a live one has its key. @returns whether it did */
-  abstract add(row: Row, now: number): Promise<boolean>;
+  abstract add(row: Row, now: Instant): Promise<boolean>;
 
   /** Gives a live row a new expiry. @returns whether there was one */
   abstract touch(key: string, expiresAt: number, now: number): Promise<boolean>;
@@ -65,7 +64,7 @@ export abstract class CacheTable {
     now: number,
   ): Promise<number | undefined>;
 
-  async find(keys: readonly string[], now: number): Promise<FoundRow[]> {
+  async find(keys: readonly string[], now: Instant): Promise<FoundRow[]> {
     const { sql } = this;
     const { rows } = await this.run<{
       cache_key: unknown;
@@ -90,7 +89,7 @@ export abstract class CacheTable {
   }
 
   /** Replaces a live row if it still holds `before`. @returns whether it did */
-  async swap(row: Row, before: Buffer, now: number): Promise<boolean> {
+  async swap(row: Row, before: Buffer, now: Instant): Promise<boolean> {
     const result = await this.run(this.sql`
       update ${this.id}
       set ${this.valueColumn} = ${row.value}, ${this.expiresColumn} = ${this.instant(row.expiresAt)}
@@ -186,10 +185,12 @@ export abstract class CacheTable {
     return column as string;
   }
 
-  /** An instant as a parameter. */
-  protected instant(at: number): string {
-    return toUtcText(at);
+  /** An instant as a parameter, or as what the server makes of its own clock. */
+  protected instant(at: Instant): unknown {
+    return typeof at === 'number' ? toUtcText(at) : this.serverInstant(at.afterMs);
   }
+
+  protected abstract serverInstant(afterMs: number): RawBuilder<unknown>;
 
   /** Filled up to a power of two, so that a server sees few statements that differ. */
   protected keyList(keys: readonly string[]): RawBuilder<unknown> {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   type CacheParams,
   collect,
@@ -7,7 +6,7 @@ import {
   type VersionOption,
 } from '../../cache/base-cache';
 import type { FrozenValue } from '../../cache/frozen-value';
-import { keyFaults } from '../../cache/keys';
+import { digestOf, keyFaults } from '../../cache/keys';
 import type { Timeout } from '../../cache/timeouts';
 import { CacheKeyNotFoundError, CacheValueError, InvalidCacheKeyError } from '../../errors';
 import { type CacheFailure, ServerCache, type ServerOptions } from '../server-cache';
@@ -445,8 +444,7 @@ export class MemcachedCache extends ServerCache {
   /** The final key; where Memcached would refuse it, a digest, for a page is nobody's fault. */
   #pageKey(key: string): string {
     const finalKey = this.makeKey(key);
-    if (memcachedKeyFaults(finalKey).length === 0) return finalKey;
-    return `cachewright:${createHash('sha256').update(finalKey, 'utf16le').digest('hex')}`;
+    return memcachedKeyFaults(finalKey).length === 0 ? finalKey : digestOf(finalKey);
   }
 }
 

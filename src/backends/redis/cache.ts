@@ -322,9 +322,9 @@ export class RedisCache extends ServerCache {
   }
 
   /** @internal */
-  override async getFrozen(key: string, deadlineMs: number) {
+  override async getFrozen(key: string, deadlineMs: number, isLatest = false) {
     const finalKey = this.makeAndValidateKey(key);
-    const server = this.#topology.reader(finalKey);
+    const server = isLatest ? this.#topology.writer(finalKey) : this.#topology.reader(finalKey);
     const work = (client: RedisClient) => client.callBuffer('get', finalKey);
     return ((await this.#within(server, work, deadlineMs)) as Buffer | null) ?? undefined;
   }

@@ -209,17 +209,6 @@ describeEachDatabase('Writes to a database cache', (database) => {
     },
   );
 
-  test('of a lease, its owner alone makes it last or ends it', async () => {
-    const cache = open();
-    expect(await cache.acquireLease('lease', 'mine', 60, 1000)).toBe(true);
-    expect(await cache.acquireLease('lease', 'theirs', 60, 1000)).toBe(false);
-    expect(await cache.extendLease('lease', 'theirs', 60, 1000)).toBe(false);
-    expect(await cache.extendLease('lease', 'theirs', 0, 1000)).toBe(false);
-    expect(await cache.extendLease('lease', 'mine', 60, 1000)).toBe(true);
-    expect(await cache.extendLease('lease', 'mine', 0, 1000)).toBe(true);
-    expect(await cache.acquireLease('lease', 'theirs', 60, 1000)).toBe(true);
-  });
-
   if (database.kind === 'mysql') {
     test('the server does not have to keep a statement for each number of entries', async () => {
       const cache = open();
