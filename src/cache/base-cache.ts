@@ -373,6 +373,16 @@ export abstract class BaseCache {
   }
 
   /**
+   * Removes frozen values, in as few commands as the store can do with.
+   *
+   * @throws as {@link BaseCache.getFrozen} does
+   * @internal
+   */
+  deleteFrozenMany(keys: readonly string[], deadlineMs: number): Promise<void> {
+    return this.#within(deadlineMs, this.deleteMany(keys));
+  }
+
+  /**
    * Lets one process of several have `key` to itself for a while.
    *
    * @param token - Unlike that of anybody else.

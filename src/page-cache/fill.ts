@@ -18,7 +18,7 @@ import { invalidationClock, isInvalidatedSince } from './invalidate';
 import { addCacheStatus, tellOutcome } from './outcomes';
 import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
 import type { PageSettings } from './page-settings';
-import { type PageLookup, removePage, storeResponse } from './page-store';
+import { type PageLookup, removePages, storeResponse } from './page-store';
 import { type ReadTracker, trackReads } from './read-tracker';
 import { type HeadDecision, type RecorderEvents, type Recording, snapshot } from './recorder';
 import { putHead } from './replay';
@@ -312,7 +312,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     const res = this.#res;
     if (res.statusCode !== 200) return;
     if (!isSameRepresentation(response, res)) {
-      void removePage(this.#settings, key);
+      void removePages(this.#settings, [key]);
       return;
     }
     if (refusal === 'identity' || this.#mustNotStore) return;

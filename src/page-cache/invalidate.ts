@@ -3,8 +3,8 @@ import { LRUCache } from 'lru-cache';
 import type { Request, Response } from '../headers/middleware';
 import { onResponseHead } from '../headers/on-response-head';
 import type { PageSettings } from './page-settings';
-import { removePage } from './page-store';
-import { absoluteUrl, keysOf, pageUrl } from './request-key';
+import { removePages } from './page-store';
+import { absoluteUrl, keysOf, type PageKey, pageUrl } from './request-key';
 
 /** Methods that change nothing (RFC 9110 §9.2.1). */
 const SAFE_METHODS = new Set([
@@ -27,6 +27,13 @@ const invalidatedAt = new LRUCache<string, number>({
     if (reason === 'evict') forgottenAt = Math.max(forgottenAt, instant);
   },
 });
+
+/** What is to be removed from one cache, by its keys. */
+interface Removal {
+  /** Those of the page cache made first, of several that share it. */
+  readonly settings: PageSettings;
+  readonly keys: Map<string, PageKey>;
+}
 
 /** Makes a page cache known, so that its pages are invalidated too. */
 export function registerSpace(currentSettings: () => PageSettings): void {
@@ -61,24 +68,23 @@ export async function invalidate(url: string): Promise<void> {
     throw new TypeError(`invalidate() got ${JSON.stringify(url)}. Give an absolute URL.`);
   }
   clock += 1;
-  const removals: Promise<void>[] = [];
   // Many routes may share one cache and prefix.
-  const done = new Map<PageSettings['cache'], Set<string>>();
+  const removals = new Map<PageSettings['cache'], Removal>();
   for (const currentSettings of spaces) {
     const settings = currentSettings();
     const page = pageUrl(settings.targetRule?.(url) ?? url);
     invalidatedAt.set(page, clock);
-    const keys = done.get(settings.cache) ?? new Set();
-    done.set(settings.cache, keys);
+    const removal = removals.get(settings.cache) ?? { settings, keys: new Map() };
+    removals.set(settings.cache, removal);
     for (const suffix of ['', ...suffixes.keys()]) {
       for (const key of keysOf(page, settings.keyPrefix, suffix)) {
-        if (keys.has(key.base)) continue;
-        keys.add(key.base);
-        removals.push(removePage(settings, key));
+        removal.keys.set(key.base, key);
       }
     }
   }
-  await Promise.all(removals);
+  await Promise.all(
+    [...removals.values()].map(({ settings, keys }) => removePages(settings, [...keys.values()])),
+  );
 }
 
 /**

@@ -76,20 +76,38 @@ export function storeResponse(
   headers: IncomingHttpHeaders,
   response: StoredResponse,
 ): Promise<void> {
-  return inTurn(key, () => storeInTurn(settings, key, vary, headers, response));
+  return inTurn(turnsIn(settings), [key.base], () =>
+    storeInTurn(settings, key, vary, headers, response),
+  );
 }
 
-const turns = new Map<string, Promise<void>>();
+/** What was begun last for each page of a cache, by its base key. */
+type Turns = Map<string, Promise<void>>;
+
+const turnsOfBackends = new WeakMap<BaseCache, Turns>();
+
+function turnsIn(settings: PageSettings): Turns {
+  let backend: BaseCache;
+  try {
+    backend = backendOf(settings);
+  } catch {
+    // Nothing comes of what is done there, and that is reported.
+    return new Map();
+  }
+  const known = turnsOfBackends.get(backend) ?? new Map();
+  turnsOfBackends.set(backend, known);
+  return known;
+}
 
 /**
  * Does what changes a page after all that was begun before: two variants would each begin a list
  * of their own, and a page being written would come back after it was removed.
  */
-function inTurn({ base }: PageKey, work: () => Promise<void>): Promise<void> {
-  const turn = (turns.get(base) ?? Promise.resolve()).then(work);
-  turns.set(base, turn);
+function inTurn(turns: Turns, bases: readonly string[], work: () => Promise<void>): Promise<void> {
+  const turn = Promise.all(new Set(bases.map((base) => turns.get(base)))).then(work);
+  for (const base of bases) turns.set(base, turn);
   return turn.finally(() => {
-    if (turns.get(base) === turn) turns.delete(base);
+    for (const base of bases) if (turns.get(base) === turn) turns.delete(base);
   });
 }
 
@@ -183,10 +201,34 @@ export async function keepVaryList(
   return generation;
 }
 
-/** Removes all that is stored for this page, variants included. */
-export function removePage(settings: PageSettings, key: PageKey): Promise<void> {
-  // The variants stay behind, but nothing leads to them any more.
-  return inTurn(key, () => removeKey(settings, key.base));
+/** Turns in which pages will be removed. */
+const waitingRemovals = new WeakSet<Promise<void>>();
+
+/**
+ * Removes all that is stored for these pages, variants included, in one go. What is about to be
+ * removed is not removed once more: however many ask for it, the backend is asked no faster than it
+ * answers.
+ */
+export async function removePages(settings: PageSettings, keys: readonly PageKey[]): Promise<void> {
+  const turns = turnsIn(settings);
+  const removals = new Set<Promise<void>>();
+  const bases: string[] = [];
+  for (const { base } of keys) {
+    const last = turns.get(base);
+    if (last !== undefined && waitingRemovals.has(last)) removals.add(last);
+    else bases.push(base);
+  }
+  if (bases.length > 0) {
+    const done = inTurn(turns, bases, () => {
+      waitingRemovals.delete(turn);
+      // The variants stay behind, but nothing leads to them any more.
+      return removeKeys(settings, bases);
+    });
+    const turn = turns.get(bases[0]!)!;
+    waitingRemovals.add(turn);
+    removals.add(done);
+  }
+  await Promise.all(removals);
 }
 
 async function removeKey(settings: PageSettings, key: string): Promise<void> {
@@ -194,6 +236,14 @@ async function removeKey(settings: PageSettings, key: string): Promise<void> {
     await backendOf(settings).deleteFrozen(key, settings.writeTimeoutMs);
   } catch (error) {
     failed(settings, error, 'write', key);
+  }
+}
+
+async function removeKeys(settings: PageSettings, keys: readonly string[]): Promise<void> {
+  try {
+    await backendOf(settings).deleteFrozenMany(keys, settings.writeTimeoutMs);
+  } catch (error) {
+    failed(settings, error, 'write', keys[0]!);
   }
 }
 

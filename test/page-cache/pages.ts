@@ -1,4 +1,5 @@
-import { type CacheSettings, caches, getCacheKey } from 'cachewright';
+import type { IncomingHttpHeaders } from 'node:http';
+import { type CacheSettings, caches, getCacheKey, invalidate } from 'cachewright';
 import { stopClock } from '../support/clock';
 import { freshCaches } from '../support/fresh-caches';
 import { pageApp } from '../support/page-app';
@@ -116,6 +117,26 @@ export function describePages(name: string, settings: () => CacheSettings): void
       } as never);
       expect(await caches.default.delete(key!)).toBe(true);
       await visit(app, '/page').expect('page 2');
+    });
+
+    test('an invalidation removes the page in all its segments, and no other', async () => {
+      const languages = ['de', 'en', 'fr'];
+      const language = (req: { readonly headers: IncomingHttpHeaders }) =>
+        String(req.headers['x-language']);
+      const { app } = pageApp((res, call, req) => res.end(`${call} ${language(req)}`), {
+        options: { language },
+      });
+      const ask = (path: string, wanted: string) => visit(app, path).set('X-Language', wanted);
+      for (const [i, wanted] of languages.entries()) {
+        await ask('/page', wanted).expect(`${i + 1} ${wanted}`);
+      }
+      await ask('/other', 'de').expect('4 de');
+      await settled();
+      await invalidate('http://www.example.com/page');
+      for (const [i, wanted] of languages.entries()) {
+        await ask('/page', wanted).expect(`${i + 5} ${wanted}`);
+      }
+      await ask('/other', 'de').expect('4 de');
     });
 
     test('requests that interleave on the one instance get each their own page (CONV-09, ISO-01)', async () => {

@@ -303,6 +303,16 @@ export class DatabaseCache extends ServerCache {
   }
 
   /** @internal */
+  override async deleteFrozenMany(keys: readonly string[], deadlineMs: number): Promise<void> {
+    const finalKeys = keys.map((key) => pageKey(this.makeKey(key)));
+    const { table, guard } = this.#placeFor('write');
+    const work = async () => {
+      for (const part of inParts(finalKeys)) await table.delete(part);
+    };
+    await guard.run(work, deadlineMs);
+  }
+
+  /** @internal */
   override async acquireLease(
     key: string,
     token: string,

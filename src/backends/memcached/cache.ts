@@ -359,6 +359,15 @@ export class MemcachedCache extends ServerCache {
   }
 
   /** @internal */
+  override async deleteFrozenMany(keys: readonly string[], deadlineMs: number): Promise<void> {
+    const finalKeys = keys.map((key) => this.#pageKey(key));
+    await this.#eachNode(finalKeys, async (node, places) => {
+      const work = () => Promise.all(places.map((i) => deleteItem(node, finalKeys[i]!)));
+      await node.guard.run(() => node.track(work, deadlineMs), deadlineMs);
+    });
+  }
+
+  /** @internal */
   override async acquireLease(
     key: string,
     token: string,

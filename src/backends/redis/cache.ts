@@ -345,6 +345,19 @@ export class RedisCache extends ServerCache {
   }
 
   /** @internal */
+  override async deleteFrozenMany(keys: readonly string[], deadlineMs: number): Promise<void> {
+    const finalKeys = keys.map((key) => this.makeAndValidateKey(key));
+    const topology = this.#topology;
+    topology.wrote(finalKeys);
+    await Promise.all(
+      [...this.#byWriter(finalKeys)].map(([server, own]) =>
+        this.#within(server, (client) => this.#unlink(client, own), deadlineMs),
+      ),
+    );
+    topology.wrote(finalKeys);
+  }
+
+  /** @internal */
   override acquireLease(key: string, token: string, seconds: number, deadlineMs: number) {
     return this.#acquire(this.makeAndValidateKey(key), token, seconds * 1000, deadlineMs);
   }
@@ -466,16 +479,9 @@ export class RedisCache extends ServerCache {
     work: (client: RedisClient, finalKeys: readonly string[]) => Promise<unknown>,
   ): Promise<string[]> {
     const topology = this.#topology;
-    const keysOf = new Map<RedisServer, string[]>();
-    for (const finalKey of finalKeys) {
-      const server = topology.writer(finalKey);
-      const keys = keysOf.get(server);
-      if (keys === undefined) keysOf.set(server, [finalKey]);
-      else keys.push(finalKey);
-    }
     topology.wrote(finalKeys);
     const failed = await Promise.all(
-      [...keysOf].map(async ([{ guard, connection }, own]) => {
+      [...this.#byWriter(finalKeys)].map(async ([{ guard, connection }, own]) => {
         const send = () =>
           connection.send((client) => work(client, own).then(() => true), this.writeTimeoutMs);
         return (await this.write(guard, failure, send, false)) ? [] : own;
@@ -483,6 +489,17 @@ export class RedisCache extends ServerCache {
     );
     topology.wrote(finalKeys);
     return failed.flat();
+  }
+
+  #byWriter(finalKeys: readonly string[]): Map<RedisServer, string[]> {
+    const keysOf = new Map<RedisServer, string[]>();
+    for (const finalKey of finalKeys) {
+      const server = this.#topology.writer(finalKey);
+      const keys = keysOf.get(server);
+      if (keys === undefined) keysOf.set(server, [finalKey]);
+      else keys.push(finalKey);
+    }
+    return keysOf;
   }
 
   #unlink(client: RedisClient, finalKeys: readonly string[]): Promise<unknown> {

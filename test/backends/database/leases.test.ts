@@ -75,6 +75,9 @@ describeEachDatabase('A lease in a database', (database) => {
       expect(await cache.extendLease(lease, 'mine', 0, DEADLINE)).toBe(true);
       expect(await cache.deleteFrozen(key, DEADLINE)).toBe(true);
       expect(await cache.getFrozen(key, DEADLINE)).toBeUndefined();
+      await cache.setFrozen(key, frozen('page'), 60, DEADLINE);
+      await cache.deleteFrozenMany([`${key}.`, key], DEADLINE);
+      expect(await cache.getFrozen(key, DEADLINE)).toBeUndefined();
       jest.restoreAllMocks();
     },
   );

@@ -131,6 +131,7 @@ function describeOutages(start: () => Promise<DatabaseServer>): void {
       const error = { code: 'ERR_CACHE_UNAVAILABLE', reason: 'timeout' };
       await expect(cache.getFrozen('key', 20)).rejects.toMatchObject(error);
       await expect(cache.deleteFrozen('key', 20)).rejects.toMatchObject(error);
+      await expect(cache.deleteFrozenMany(['key', 'b'], 20)).rejects.toMatchObject(error);
       await expect(cache.acquireLease('key', 'token', 5, 20)).rejects.toMatchObject(error);
     } finally {
       server.thaw();

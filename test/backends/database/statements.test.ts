@@ -58,6 +58,8 @@ describeEachDatabase('The statements of a database cache', (database) => {
     expect(asked()).toEqual([expect.stringMatching(/^update/)]);
     await cache.delete('a');
     expect(asked()).toEqual(['delete from']);
+    await cache.deleteFrozenMany(['a', 'b'], 1000);
+    expect(asked()).toEqual(['delete from']);
     await cache.setMany({ a: 1, b: 2, c: 3 });
     expect(asked()).toEqual(['insert into']);
     await cache.clear();

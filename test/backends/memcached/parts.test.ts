@@ -218,6 +218,9 @@ describeWithServer('memcached', 'pages too large for one item', () => {
     expect(await prefixed.acquireLease('lease', 'me', 10, DEADLINE)).toBe(true);
     expect(await prefixed.acquireLease('lease', 'you', 10, DEADLINE)).toBe(false);
     expect(await prefixed.deleteFrozen('page', DEADLINE)).toBe(true);
+    await prefixed.setFrozen('page', frozen, 100, DEADLINE);
+    await prefixed.deleteFrozenMany(['other', 'page'], DEADLINE);
+    expect(await prefixed.getFrozen('page', DEADLINE)).toBeUndefined();
     await expect(prefixed.get('page')).rejects.toMatchObject({ code: 'ERR_CACHE_KEY' });
     await prefixed.close();
   });

@@ -42,6 +42,18 @@ describeWithServer('redis', 'what RedisCache asks of a server', () => {
     return { calls: await redisCalls(server), roundTrips };
   }
 
+  test('pages of any number are removed by one command', async () => {
+    const keys = Array.from({ length: 2000 }, (_, i) => `page-${i}`);
+    const page = { byteLength: 1, toBytes: () => Buffer.from('x') };
+    const { calls, roundTrips } = await callsOf(async (cache) => {
+      await cache.setFrozen('page-1999', page, 60, 1000);
+      await cache.deleteFrozenMany(keys, 1000);
+    });
+    expect(calls).toEqual({ set: 1, unlink: 1 });
+    expect(roundTrips).toBe(2);
+    expect(await open().getFrozen('page-1999', 1000)).toBeUndefined();
+  });
+
   test('of many who add at once exactly one is told yes, by one command each (REDIS-05)', async () => {
     const caches = Array.from({ length: 10 }, () => open());
     await Promise.all(caches.map((cache) => cache.get('warm')));

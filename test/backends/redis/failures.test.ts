@@ -207,6 +207,9 @@ describeWithServer('redis', 'RedisCache whose server fails', () => {
       cache.setFrozen('page', { byteLength: 1, toBytes: () => Buffer.from('x') }, 60, 20),
     ).rejects.toMatchObject({ reason: 'timeout' });
     await expect(cache.deleteFrozen('page', 20)).rejects.toMatchObject({ reason: 'timeout' });
+    await expect(cache.deleteFrozenMany(['page', 'other'], 20)).rejects.toMatchObject({
+      reason: 'timeout',
+    });
     server.thaw();
   });
 });
