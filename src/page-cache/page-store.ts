@@ -87,16 +87,15 @@ type Turns = Map<string, Promise<void>>;
 const turnsOfBackends = new WeakMap<BaseCache, Turns>();
 
 function turnsIn(settings: PageSettings): Turns {
-  let backend: BaseCache;
   try {
-    backend = backendOf(settings);
+    const backend = backendOf(settings);
+    const known = turnsOfBackends.get(backend) ?? new Map();
+    turnsOfBackends.set(backend, known);
+    return known;
   } catch {
-    // Nothing comes of what is done there, and that is reported.
+    // There is no such backend: nothing comes of what is done there, and that is reported.
     return new Map();
   }
-  const known = turnsOfBackends.get(backend) ?? new Map();
-  turnsOfBackends.set(backend, known);
-  return known;
 }
 
 /**
