@@ -87,19 +87,28 @@ export type CacheSettings =
 /** The settings that go with a backend, of which a name may also pass for a module's path. */
 type SettingsOf<S> = S extends { backend: infer Backend }
   ? Backend extends 'file'
-    ? FileSettings
+    ? Named<S, FileSettings>
     : Backend extends 'memcached'
-      ? MemcachedSettings
+      ? Named<S, MemcachedSettings>
       : Backend extends 'database'
-        ? DatabaseSettings
+        ? Named<S, DatabaseSettings>
         : Backend extends 'redis'
-          ? RedisSettings
+          ? Named<S, RedisSettings>
           : Backend extends 'dummy'
             ? DummySettings
             : Backend extends 'locmem'
-              ? LocMemSettings
+              ? Named<S, LocMemSettings>
               : CustomSettings
-  : LocMemSettings;
+  : Named<S, LocMemSettings>;
+
+/** What a built-in backend takes, with options of these names and no others. */
+type Named<S, Settings> = [UnknownOptions<S, Settings>] extends [never]
+  ? Settings
+  : Settings & { readonly options?: Readonly<Partial<Record<UnknownOptions<S, Settings>, never>>> };
+
+type UnknownOptions<S, Settings> = Exclude<OptionNames<S>, OptionNames<Settings>>;
+
+type OptionNames<S> = S extends { options?: infer Options } ? keyof NonNullable<Options> : never;
 
 /** Settings of several aliases, each held to what its backend takes. */
 type CheckedSettings<S> = S & { readonly [Alias in keyof S]: SettingsOf<S[Alias]> };

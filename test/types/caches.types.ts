@@ -1,11 +1,13 @@
 /** Read by the compiler alone: each `@ts-expect-error` is an error that users are to get. */
 import {
   type BaseCache,
+  type CacheSettings,
   cache,
   configureCaches,
   configureDatabases,
   createCaches,
   type DatabaseCache,
+  type DatabaseOptions,
   DummyCache,
   type FileBasedCache,
   LocMemCache,
@@ -107,6 +109,29 @@ export function settings(): void {
   createCaches({ default: { backend: 'redis', location: new Map() } });
   // @ts-expect-error: no class of a cache
   createCaches({ default: { backend: Map } });
+}
+
+export function optionNames(own: DatabaseOptions, any: Record<string, CacheSettings>): void {
+  createCaches({
+    default: { backend: 'redis', options: { maxRetriesPerRequest: 1, lazyConnect: false } },
+    table: { backend: 'database', location: 'cache', options: own },
+    pages: { backend: PagesCache, options: { maxBites: 1000 } },
+    byPath: { backend: './pages-cache.js', options: { maxBites: 1000 } },
+    nothing: { backend: 'dummy', options: { maxBites: 1000 } },
+  });
+  createCaches({ default: {}, ...any });
+  // @ts-expect-error: misspelt, of local memory
+  createCaches({ default: { backend: 'locmem', options: { maxBites: 1000 } } });
+  // @ts-expect-error: misspelt, of files
+  createCaches({ default: { backend: 'file', location: '/x', options: { maxEntires: 9 } } });
+  // @ts-expect-error: misspelt, of Memcached
+  createCaches({ default: { backend: 'memcached', location: 'a', options: { maxPoolsize: 2 } } });
+  // @ts-expect-error: misspelt, of a database, beside one that is not
+  createCaches({ default: { backend: 'database', location: 'a', options: { ...own, mode: 1 } } });
+  // @ts-expect-error: misspelt, of Redis
+  createCaches({ default: { backend: 'redis', options: { db: 1, ownWritesMS: 5 } } });
+  // @ts-expect-error: misspelt, beside an alias that is right
+  configureCaches({ default: {}, a: { backend: 'redis', options: { readTimeout: 5 } } });
 }
 
 export function databases(

@@ -42,6 +42,20 @@ export interface RedisClientOptions {
   readonly retryStrategy?: ((times: number) => number | undefined | null) | null;
   readonly reconnectOnError?: ((error: Error) => boolean | 1 | 2) | null;
   readonly enableReadyCheck?: boolean;
+  /** @defaultValue true */
+  readonly lazyConnect?: boolean;
+  /** Whether commands wait for a connection, without bound. @defaultValue false */
+  readonly enableOfflineQueue?: boolean;
+  /** Whether commands that a lost connection left open are sent again. @defaultValue false */
+  readonly autoResendUnfulfilledCommands?: boolean;
+  /** Connections for which a command waits; `null`: any number. @defaultValue 0 */
+  readonly maxRetriesPerRequest?: number | null;
+  /** Milliseconds that a connection has to close. @defaultValue 200 */
+  readonly disconnectTimeout?: number;
+  /** Milliseconds until a server that loads its data is asked again. @defaultValue 200 */
+  readonly maxLoadingRetryTime?: number;
+  /** Whether errors tell where a command was sent from, which is slow. */
+  readonly showFriendlyErrorStack?: boolean;
   readonly enableAutoPipelining?: boolean;
 
   /** Sentinels, which know the leader. Leave the location out. */
@@ -53,6 +67,11 @@ export interface RedisClientOptions {
   readonly sentinelUsername?: string;
   readonly sentinelPassword?: string;
   readonly sentinelTLS?: object;
+  readonly sentinelCommandTimeout?: number;
+  /** Milliseconds until the Sentinels are asked again, once none has answered. */
+  readonly sentinelRetryStrategy?: ((times: number) => number | undefined | null) | null;
+  /** Whether Sentinels that others know are asked, too. */
+  readonly updateSentinels?: boolean;
   readonly enableTLSForSentinelMode?: boolean;
   /** Follows what the Sentinels announce, not only lost connections. */
   readonly failoverDetector?: boolean;
