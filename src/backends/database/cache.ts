@@ -22,6 +22,7 @@ import { databaseNamed, routedDatabase } from './databases';
 import { SERVER_NOW } from './instants';
 import { Savepoints } from './savepoints';
 import { type DatabaseSource, isDatabaseUrl } from './sources';
+import { endsTransaction } from './sql-errors';
 import { isStorableKey } from './storable-keys';
 import { type CacheTable, type FoundRow, MAX_ROWS, type Row } from './table';
 import { openTable } from './tables';
@@ -45,6 +46,8 @@ interface Place {
   readonly table: CacheTable;
   readonly guard: ServerGuard;
   readonly savepoints: Savepoints | undefined;
+  /** Whether it is a transaction of the site's. */
+  readonly isInTransaction: boolean;
 }
 
 /**
@@ -490,6 +493,8 @@ export class DatabaseCache extends ServerCache {
       return await this.#apart(place, work);
     } catch (error) {
       if (!isRefusal(error)) throw error;
+      // The site must not go on as if what it has written there were still to be committed.
+      if (place.isInTransaction && endsTransaction(Object(error))) throw error;
       this.report(error, failure);
       return refused;
     }
@@ -525,8 +530,10 @@ export class DatabaseCache extends ServerCache {
       ping: () => table.ping(),
       isAnswer: (error) => !(error instanceof CacheUnavailableError),
     });
-    const needsSavepoints = open.vendor === 'postgres' && open.kysely.isTransaction;
-    return { table, guard, savepoints: needsSavepoints ? new Savepoints(open.kysely) : undefined };
+    const isInTransaction = open.kysely.isTransaction;
+    const needsSavepoints = open.vendor === 'postgres' && isInTransaction;
+    const savepoints = needsSavepoints ? new Savepoints(open.kysely) : undefined;
+    return { table, guard, savepoints, isInTransaction };
   }
 }
 

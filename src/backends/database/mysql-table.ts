@@ -37,6 +37,17 @@ export class MysqlTable extends CacheTable {
     return insertId === 1n;
   }
 
+  override async swap(row: Row, before: Buffer, now: Instant): Promise<boolean> {
+    const { sql, keyColumn, valueColumn, expiresColumn } = this;
+    const { insertId } = await this.run(sql`
+      update ${this.id}
+      set ${valueColumn} = ${row.value},
+        ${expiresColumn} = if(last_insert_id(1) = 1, ${this.instant(row.expiresAt)}, null)
+      where ${keyColumn} = ${this.key(row.key)} and ${valueColumn} = ${before}
+        and ${expiresColumn} >= ${this.instant(now)}`);
+    return insertId === 1n;
+  }
+
   override async increment(key: string, delta: number, expiresAt: number, now: number) {
     const { sql, valueColumn } = this;
     const text = sql`convert(${valueColumn} using latin1)`;

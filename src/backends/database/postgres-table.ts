@@ -1,5 +1,7 @@
+import type { RawBuilder } from 'kysely';
 import type { Instant } from './instants';
 import { OnConflictTable } from './on-conflict-table';
+import { affected } from './table';
 
 /** The statements as PostgreSQL takes them. */
 export class PostgresTable extends OnConflictTable {
@@ -17,6 +19,19 @@ export class PostgresTable extends OnConflictTable {
           then abs${sum} <= ${sql.lit(Number.MAX_SAFE_INTEGER)} else false end
       returning ${digits} as ${sql.id('sum')}`);
     return rows[0] === undefined ? undefined : Number(rows[0].sum);
+  }
+
+  /**
+   * Locks the rows in the order of keys before it removes them, as `setMany` does: it would come to
+   * them in any order, and two such calls would wait for each other in a circle.
+   */
+  protected override async deleteWhere(condition: RawBuilder<unknown>): Promise<number> {
+    const { sql, id, keyColumn } = this;
+    const result = await this.run(sql`
+      delete from ${id} where ${keyColumn} = any(array(
+        select ${keyColumn} from ${id} where ${condition}
+        order by ${keyColumn} collate "C" for update))`);
+    return affected(result);
   }
 
   /** With its offset, so that the session's time zone does not matter. */

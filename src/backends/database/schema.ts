@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Kysely, RawBuilder } from 'kysely';
 import type { OpenDatabase } from './database';
 import { loadKysely } from './kysely-package';
@@ -25,8 +26,21 @@ export function createStatements(
   ${sql.id('value')} ${value} NOT NULL,
   ${sql.id('expires')} ${expires} NOT NULL
 )`,
-    sql`CREATE INDEX ${sql.id(`${table}_expires`)} ON ${sql.id(table)} (${sql.id('expires')})`,
+    sql`CREATE INDEX ${sql.id(indexName(vendor, table))} ON ${sql.id(table)} (${sql.id('expires')})`,
   ];
+}
+
+/** Bytes of a name that PostgreSQL keeps, and MySQL takes. */
+const MAX_NAME_BYTES = 63;
+
+/** `<table>_expires`, or where that would be cut or refused, a name that still differs by table. */
+function indexName(vendor: Vendor, table: string): string {
+  const name = `${table}_expires`;
+  if (vendor === 'sqlite' || Buffer.byteLength(name) <= MAX_NAME_BYTES) return name;
+  const ending = `_${createHash('sha256').update(table).digest('hex').slice(0, 8)}_expires`;
+  let start = table;
+  while (Buffer.byteLength(start + ending) > MAX_NAME_BYTES) start = start.slice(0, -1);
+  return start.toWellFormed() + ending;
 }
 
 /** Whether the database has a table, or a view, of this name. */
@@ -34,7 +48,7 @@ export async function hasTable({ vendor, kysely }: OpenDatabase, table: string):
   const { sql } = loadKysely();
   const queries: Record<Vendor, RawBuilder<unknown>> = {
     postgres: sql`select 1 from pg_catalog.pg_class
-      where relname = ${table} and relkind in ('r', 'p', 'v', 'm', 'f') and pg_table_is_visible(oid)`,
+      where relname = ${table}::name and relkind in ('r', 'p', 'v', 'm', 'f') and pg_table_is_visible(oid)`,
     mysql: sql`select 1 from information_schema.tables
       where table_schema = database() and table_name = ${table}`,
     sqlite: sql`select 1 from sqlite_master

@@ -13,6 +13,9 @@ interface DriverError {
   readonly message?: unknown;
 }
 
+/** `ER_LOCK_DEADLOCK`. */
+const MYSQL_DEADLOCK = 1213;
+
 /** Tells a server that answers, and will not do this, from one that is not there. */
 export function faultOf(vendor: Vendor, error: unknown): SqlFault {
   if (typeof error !== 'object' || error === null || error instanceof CacheUnavailableError) {
@@ -65,6 +68,19 @@ const FAULTS: Record<Vendor, (error: DriverError) => SqlFault> = {
     return 'unavailable';
   },
 };
+
+/**
+ * Whether a statement was given up as it and others waited for each other in a circle: the same
+ * will do if it is sent again.
+ */
+export function isDeadlock({ code, errno }: DriverError): boolean {
+  return code === '40P01' || code === '40001' || errno === MYSQL_DEADLOCK;
+}
+
+/** Whether an error has ended the transaction that it occurred in, and not the statement alone. */
+export function endsTransaction({ errno }: DriverError): boolean {
+  return errno === MYSQL_DEADLOCK;
+}
 
 /** Whether SQLite refused because another connection writes. */
 export function isBusy({ code, message }: DriverError): boolean {

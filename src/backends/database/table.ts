@@ -3,7 +3,7 @@ import { CacheUnavailableError, CacheValueError, InvalidCacheBackendError } from
 import type { OpenDatabase } from './database';
 import { type Instant, toUtcText } from './instants';
 import { loadKysely } from './kysely-package';
-import { faultOf } from './sql-errors';
+import { faultOf, isDeadlock } from './sql-errors';
 
 /** An entry as it is stored. */
 export interface Row {
@@ -21,6 +21,9 @@ export interface FoundRow {
 
 /** Rows and keys of one statement at most, for the databases limit its parameters. */
 export const MAX_ROWS = 1000;
+
+/** Times that a statement is sent which each time is the one to give up in a deadlock. */
+const MAX_ATTEMPTS = 4;
 
 /**
  * The statements on one table, each a method. Instants are the caller's, so that one clock decides:
@@ -98,12 +101,8 @@ export abstract class CacheTable {
     return affected(result) > 0;
   }
 
-  async delete(keys: readonly string[]): Promise<number> {
-    return affected(
-      await this.run(
-        this.sql`delete from ${this.id} where ${this.keyColumn} in (${this.keyList(keys)})`,
-      ),
-    );
+  delete(keys: readonly string[]): Promise<number> {
+    return this.deleteWhere(this.sql`${this.keyColumn} in (${this.keyList(keys)})`);
   }
 
   /** Removes a live row. @returns whether there was one */
@@ -116,18 +115,12 @@ export abstract class CacheTable {
 
   /** Removes those of these rows that are expired: meanwhile one may have been stored anew. */
   async deleteExpiredOf(keys: readonly string[], now: number): Promise<void> {
-    await this.run(this.sql`
-      delete from ${this.id}
-      where ${this.keyColumn} in (${this.keyList(keys)})
-        and ${this.expiresColumn} < ${this.instant(now)}`);
+    await this.deleteWhere(this.sql`${this.keyColumn} in (${this.keyList(keys)})
+      and ${this.expiresColumn} < ${this.instant(now)}`);
   }
 
-  async deleteExpired(now: number): Promise<number> {
-    return affected(
-      await this.run(
-        this.sql`delete from ${this.id} where ${this.expiresColumn} < ${this.instant(now)}`,
-      ),
-    );
+  deleteExpired(now: number): Promise<number> {
+    return this.deleteWhere(this.sql`${this.expiresColumn} < ${this.instant(now)}`);
   }
 
   /** Removes a row if it still holds `value`. @returns whether it did */
@@ -158,9 +151,7 @@ export abstract class CacheTable {
     const boundary = rows[0];
     if (boundary === undefined) return 0;
     const key = this.readKey(boundary.cache_key);
-    return affected(
-      await this.run(sql`delete from ${this.id} where ${this.keyColumn} < ${this.key(key)}`),
-    );
+    return this.deleteWhere(sql`${this.keyColumn} < ${this.key(key)}`);
   }
 
   /** Whether the database answers, whatever is in it. */
@@ -168,11 +159,21 @@ export abstract class CacheTable {
     await this.run(this.sql`select 1`);
   }
 
+  /** Removes any number of rows. @returns how many */
+  protected async deleteWhere(condition: RawBuilder<unknown>): Promise<number> {
+    return affected(await this.run(this.sql`delete from ${this.id} where ${condition}`));
+  }
+
   protected async run<R>(query: RawBuilder<unknown>): Promise<QueryResult<R>> {
-    try {
-      return (await query.execute(this.database.kysely)) as QueryResult<R>;
-    } catch (error) {
-      throw this.explain(error);
+    const { kysely } = this.database;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return (await query.execute(kysely)) as QueryResult<R>;
+      } catch (error) {
+        // What went before in a transaction may have to be done again, too.
+        const isFinal = kysely.isTransaction || attempt === MAX_ATTEMPTS;
+        if (isFinal || !isDeadlock(Object(error))) throw this.explain(error);
+      }
     }
   }
 

@@ -32,6 +32,9 @@ describeEachDatabase('The table of a database cache', (database) => {
     'Großschreibung',
     `quotes " and \` and '`,
     `"; drop table "order"; --`,
+    `longer than the name of its index may be ${'x'.repeat(22)}`,
+    `as long, so that both indexes would be called alike ${'x'.repeat(10)}1`,
+    `as long, so that both indexes would be called alike ${'x'.repeat(10)}2`,
   ])('may be called %s (DB-01)', async (name) => {
     const table = await database.createTable(name);
     const cache = open(table);

@@ -1,5 +1,6 @@
 import { type CacheFailure, DatabaseCache } from 'cachewright';
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
+import { createPool } from 'mysql2';
 import { CacheTable } from '../../../src/backends/database/table';
 import { describeEachDatabase } from '../../support/test-databases';
 import { type WatchedKysely, watchedKysely } from '../../support/watched-kysely';
@@ -31,6 +32,8 @@ describeEachDatabase('Writes to a database cache', (database) => {
     opened.push(made);
     return made;
   }
+
+  const begin = (kysely: Kysely<unknown>) => kysely.startTransaction().execute();
 
   test('of many who add() at once, one is told it was first (DB-05)', async () => {
     const rivals = Array.from({ length: 6 }, () => open());
@@ -69,6 +72,43 @@ describeEachDatabase('Writes to a database cache', (database) => {
     // Each statement is all or nothing.
     expect(new Set(values).size).toBe(1);
   });
+
+  if (database.kind !== 'sqlite') {
+    test('many keys are removed in their order, as they are written', async () => {
+      const cache = open({ writeTimeoutMs: 30_000, database: watched.kysely });
+      // A server that reads the whole table comes to them in this order.
+      await cache.set('b', 0);
+      await cache.set('a', 0);
+      if (database.kind === 'postgres') await watched.query(`analyze "${table}"`);
+      const site = await begin(watched.kysely);
+      const sites = open({ database: site });
+      await sites.set('a', 1);
+      watched.statements.length = 0;
+      const removed = cache.deleteMany(['b', 'a']);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await sites.set('b', 1);
+      await site.commit().execute();
+      await removed;
+      expect(watched.statements.filter((text) => text.startsWith('delete'))).toHaveLength(1);
+      expect(failures).toEqual([]);
+      expect(await cache.getMany(['a', 'b'])).toEqual({});
+    });
+
+    test('a write that gives up in a deadlock is done again', async () => {
+      const cache = open({ writeTimeoutMs: 30_000 });
+      const site = await begin(watched.kysely);
+      const sites = open({ database: site, writeTimeoutMs: 30_000 });
+      await cache.setMany(Object.fromEntries([...'abcdefgh'].map((key) => [key, 0])));
+      await sites.setMany(Object.fromEntries([...'bcdefgh'].map((key) => [key, 1])));
+      const both = cache.setMany({ a: 2, b: 2 });
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await sites.set('a', 1);
+      await site.commit().execute();
+      expect(await both).toEqual([]);
+      expect(await cache.getMany(['a', 'b', 'c'])).toEqual({ a: 2, b: 2, c: 1 });
+      expect(failures).toEqual([]);
+    });
+  }
 
   /** Makes the database refuse entries that never expire. */
   async function refuseLasting(): Promise<void> {
@@ -210,6 +250,32 @@ describeEachDatabase('Writes to a database cache', (database) => {
   );
 
   if (database.kind === 'mysql') {
+    test('a transaction of the site that a deadlock ended is not gone on with (DB-10)', async () => {
+      const { kysely } = watched;
+      await open().setMany({ a: 0, b: 0 });
+      const transactions = [await begin(kysely), await begin(kysely)];
+      const [first, second] = transactions.map((each) => open({ database: each }));
+      await first!.set('a', 1);
+      await second!.set('b', 2);
+      const outcomes = await Promise.allSettled([first!.set('b', 1), second!.set('a', 2)]);
+      const errors = outcomes.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+      expect(errors).toEqual([expect.objectContaining({ code: 'ER_LOCK_DEADLOCK' })]);
+      for (const each of transactions) await each.rollback().execute();
+    });
+
+    test('it does not matter whether connections count rows found or rows changed', async () => {
+      const pool = createPool({
+        uri: database.url.replace(/^mariadb:/, 'mysql:'),
+        flags: ['-FOUND_ROWS'],
+      });
+      const cache = new DatabaseCache(table, { timeout: null, options: { database: pool } });
+      await cache.setMany({ whole: 5, half: 0.5 });
+      expect(await cache.incr('whole', 0)).toBe(5);
+      expect(await cache.incr('half', 0)).toBe(0.5);
+      await cache.close();
+      await new Promise((resolve) => pool.end(resolve));
+    });
+
     test('the server does not have to keep a statement for each number of entries', async () => {
       const cache = open();
       await cache.set('key', 1);
