@@ -1,3 +1,5 @@
+import { withoutLogin } from '../server-list';
+
 /** Where a server is, and who may use it. */
 export interface MemcachedAddress {
   /** As keys are placed by it, and as messages call it: `host:port`, or the path of a socket. */
@@ -64,7 +66,7 @@ function isEncoded(text: string): boolean {
 }
 
 function refusal(text: string): TypeError {
-  const shown = JSON.stringify(text.replace(/:[^:@/]*@/, ':***@'));
+  const shown = JSON.stringify(withoutLogin(text));
   return new TypeError(
     `The location names ${shown}, which is no server. Give 'host', 'host:11211', '[::1]:11211', 'user:password@host' or 'unix:/path'.`,
   );

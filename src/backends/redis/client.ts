@@ -11,7 +11,8 @@ export interface RedisClient {
   call(command: string, ...args: RedisArgument[]): Promise<unknown>;
   callBuffer(command: string, ...args: RedisArgument[]): Promise<unknown>;
   connect(): Promise<unknown>;
-  disconnect(): void;
+  /** @param reconnects - Whether it tries again after its pause. @defaultValue false */
+  disconnect(reconnects?: boolean): void;
   quit(): Promise<unknown>;
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   off(event: string, listener: (...args: unknown[]) => void): unknown;

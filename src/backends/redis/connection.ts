@@ -28,9 +28,7 @@ export class RedisConnection {
       close: () => this.#onClose(),
       end: () => this.#onClose(),
       // Without a listener, ioredis writes errors to the console.
-      error: (error) => {
-        this.#lastError = error as Error;
-      },
+      error: (error) => this.#onError(error as Error),
     };
     for (const [event, listener] of Object.entries(this.#listeners)) client.on(event, listener);
   }
@@ -109,6 +107,13 @@ export class RedisConnection {
     await new Promise<void>((resolve, reject) => this.#waiting.add({ resolve, reject }));
   }
 
+  #onError(error: Error): void {
+    // What could not be sent, as there was no connection any more, does not say why.
+    if (!error.message.startsWith("Stream isn't writeable")) this.#lastError = error;
+    // ioredis would go on with another database than it was told.
+    if (this.#isOwn && isOfSelect(error)) this.client.disconnect(true);
+  }
+
   #onReady(): void {
     this.#wasReady = true;
     this.#isDown = false;
@@ -143,6 +148,10 @@ const NOT_AVAILABLE = /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|NOREPL
 /** Whether an error is what the server said, so that it is alive and only will not do this. */
 export function isAnswer(error: unknown): boolean {
   return isReply(error) && !NOT_AVAILABLE.test((error as Error).message);
+}
+
+function isOfSelect(error: Error): boolean {
+  return (error as { command?: { name?: string } }).command?.name === 'select';
 }
 
 function isReply(error: unknown): boolean {

@@ -1,4 +1,4 @@
-import { serverList } from '../server-list';
+import { serverList, withoutLogin } from '../server-list';
 import {
   ioredis,
   isClusterClient,
@@ -79,20 +79,42 @@ function opener(server: string | RedisClient, options: RedisOptions): () => Redi
 
 /** What ioredis takes for this server: the URL as it is, where it knows the scheme. */
 function addressOf(server: string): string | object {
-  const unix = /^unix:(?:\/\/)?(?:([^:@/]*)(?::([^@/]*))?@)?(\/[^?]*)(?:\?db=(\d+))?$/.exec(server);
-  if (unix !== null) {
-    const [, username, password, path, db] = unix;
-    return {
-      path,
-      ...(username && { username: decodeURIComponent(username) }),
-      ...(password && { password: decodeURIComponent(password) }),
-      ...(db && { db: Number(db) }),
-    };
-  }
-  if (/^[a-z+]+:/i.test(server) && !/^(rediss?:\/\/|[^:]+:\d+)/i.test(server)) {
-    throw unknownScheme(server);
-  }
+  if (/^unix:|^\/[^/]/.test(server)) return socketOf(server);
+  // A bare number is a port here.
+  if (!/^\d+$/.test(server)) urlOf(server, /^\/?\d*$/);
   return server;
+}
+
+function socketOf(server: string): object {
+  const parts =
+    /^(?:unix:)?(?:\/\/)?(?:([^:@/]*)(?::([^@/]*))?@)?(\/[^?/][^?]*)(?:\?db=(\d+))?$/.exec(server);
+  if (parts === null) throw refusal(server);
+  const [, username, password, path, db] = parts;
+  return {
+    path,
+    ...(username && { username: decoded(username, server) }),
+    ...(password && { password: decoded(password, server) }),
+    ...(db && { db: Number(db) }),
+  };
+}
+
+/** The server as a URL; of `host:port`, one with a scheme. @param path - What may follow it. */
+function urlOf(server: string, path: RegExp): URL {
+  const text = /^rediss?:\/\//i.test(server) ? server : `redis://${server}`;
+  if (!URL.canParse(text)) throw refusal(server);
+  const url = new URL(text);
+  if (url.hostname === '' || !path.test(url.pathname) || url.hash !== '') throw refusal(server);
+  decoded(url.username, server);
+  decoded(url.password, server);
+  return url;
+}
+
+function decoded(text: string, server: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw refusal(server);
+  }
 }
 
 /** Startup nodes, and what their URLs say that holds for the nodes they lead to as well. */
@@ -106,9 +128,7 @@ function clusterNodes(servers: readonly (string | RedisClient)[]): {
         'The location has a ready-made client beside options.cluster. Give a Cluster alone.',
       );
     }
-    const url = new URL(/^rediss?:\/\//i.test(server) ? server : `redis://${server}`);
-    if (url.hostname === '' || url.pathname.length > 1) throw unknownScheme(server);
-    return url;
+    return urlOf(server, /^\/?$/);
   });
   const { username, password, protocol } = urls[0]!;
   return {
@@ -117,17 +137,16 @@ function clusterNodes(servers: readonly (string | RedisClient)[]): {
       port: Number(port || 6379),
     })),
     shared: {
-      ...(username && { username: decodeURIComponent(username) }),
-      ...(password && { password: decodeURIComponent(password) }),
+      ...(username && { username: decoded(username, servers[0] as string) }),
+      ...(password && { password: decoded(password, servers[0] as string) }),
       ...(protocol === 'rediss:' && { tls: {} }),
     },
   };
 }
 
-function unknownScheme(server: string): TypeError {
-  // Not as it is: it may hold a password.
-  const shown = server.replace(/\/\/.*@/, '//…@');
+function refusal(server: string): TypeError {
+  const shown = JSON.stringify(withoutLogin(server));
   return new TypeError(
-    `The location has ${JSON.stringify(shown)}. Give redis://, rediss://, unix: or host:port; nodes of a cluster have no socket and no database number.`,
+    `The location has ${shown}. Give redis://, rediss://, unix: or host:port, with user and password percent-encoded and the database as a number; nodes of a cluster have no socket and no database.`,
   );
 }

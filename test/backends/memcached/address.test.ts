@@ -61,8 +61,24 @@ test.each([
   expect(() => parseAddress(text)).toThrow(TypeError);
 });
 
-test('a password is not told to the log', () => {
-  expect(() => parseAddress('me:secret@cache:port')).toThrow(/me:\*\*\*@cache:port/);
+test.each([
+  'me:secret@cache:port',
+  'me:/secret@cache',
+  'me:a:secret@cache:port',
+  'me:a@secret@cache:port',
+  'http://me:secret@cache',
+])('a password is not told to the log: %s', (text) => {
+  expect(() => parseAddress(text)).toThrow(/…@cache/);
+  expect(() => parseAddress(text)).not.toThrow(/secret/);
+});
+
+test('nor one in a list that is none', () => {
+  const locations = [['me:secret@cache', 5], { servers: [], password: 'secret' }];
+  for (const location of locations) {
+    const open = () => new MemcachedCache(location as unknown as string);
+    expect(open).toThrow(/location/);
+    expect(open).not.toThrow(/secret/);
+  }
 });
 
 test.each([undefined, '', ' , ', [], [5], {}, null])('%p names no server', (location) => {

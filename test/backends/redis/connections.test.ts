@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { RedisCache, type RedisLocation, type RedisOptions } from 'cachewright';
 import { Redis } from 'ioredis';
 import { recordingProxy } from '../../support/recording-proxy';
@@ -48,6 +49,19 @@ describeWithServer('redis', 'where a RedisCache finds its server', () => {
     await open(`${server.url}/5`).set('key', 'in five');
     expect(await open(server.url, { db: 5 }).get('key')).toBe('in five');
     expect(await open(server.url).get('key')).toBeUndefined();
+  });
+
+  test('a database that the server does not have is an error, and nothing is put elsewhere', async () => {
+    const server = await start();
+    const caches = [open(`${server.url}/99`), open(server.url, { db: 99 })];
+    for (const cache of [...caches, ...caches]) {
+      await expect(cache.set('key', 1)).rejects.toMatchObject({
+        code: 'ERR_CACHE_UNAVAILABLE',
+        reason: 'refused',
+        message: expect.stringContaining('DB index is out of range'),
+      });
+    }
+    expect(await askRedis(server, 'DBSIZE')).toBe(0);
   });
 
   test('by host and port (REDIS-01)', async () => {
@@ -98,13 +112,36 @@ describeWithServer('redis', 'where a RedisCache finds its server', () => {
     ['an empty list', []],
     ['a number', 6379],
     ['another scheme', 'http://localhost'],
+    ['a port there is none of', 'redis://localhost:99999'],
+    ['a database without a number', 'redis://localhost/cache'],
+    ['a path in a database', 'redis://localhost/1/2'],
   ])('%s is no location (REDIS-01)', (_name, location) => {
     expect(() => open(location as string)).toThrow(TypeError);
   });
 
-  test('an error about the location does not tell its password', () => {
-    expect(() => open('http://ann:secret@localhost')).toThrow(/localhost/);
-    expect(() => open('http://ann:secret@localhost')).not.toThrow(/secret/);
+  test.each<[unknown, RedisOptions?]>([
+    ['http://ann:secret@localhost'],
+    ['ann:/secret@localhost'],
+    ['redis://:/secret@localhost'],
+    ['redis://:#secret@localhost'],
+    ['redis://:%zzsecret@localhost'],
+    ['unix://ann:/secret@/tmp/redis.sock'],
+    ['unix://ann:%zzsecret@/tmp/redis.sock'],
+    ['redis://ann:/secret@localhost', { cluster: true }],
+    ['ann:%zzsecret@localhost', { cluster: true }],
+    [['redis://ann:secret@localhost', 6379]],
+    [{ host: 'localhost', password: 'secret' }],
+  ])('an error about the location does not tell its password: %j', (...[location, options]) => {
+    let error: unknown;
+    try {
+      open(location as string, options);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(TypeError);
+    expect((error as Error).message).toMatch(/location.* Give /);
+    // Also of what an inspected error shows beside its message.
+    expect(inspect(error)).not.toContain('secret');
   });
 
   test.each<[string, RedisOptions]>([
