@@ -116,7 +116,10 @@ export abstract class ServerCache extends BaseCache {
   /** Tells of a failure. Never throws: a hook that is broken, too, must not cost the caller. */
   protected report(error: unknown, failure: CacheFailure): void {
     try {
-      this.#onFailure(error, failure);
+      const reported: unknown = this.#onFailure(error, failure);
+      if (reported instanceof Promise) {
+        reported.catch((hookError: unknown) => warnOfFailure(hookError, failure));
+      }
     } catch (hookError) {
       warnOfFailure(hookError, failure);
     }
