@@ -14,6 +14,8 @@ export interface RecordingProxy {
   /** How often a client has sent something after an answer: its round trips. */
   roundTrips(): number;
   reset(): void;
+  /** Holds answers back for longer from now on. */
+  hold(ms: number): void;
   close(): Promise<void>;
 }
 
@@ -22,6 +24,7 @@ export async function recordingProxy(server: NetworkServer): Promise<RecordingPr
   let sent: Buffer[] = [];
   let roundTrips = 0;
   let isAnswered = true;
+  let holdMs = HOLD_MS;
   const sockets = new Set<Socket>();
   const proxy = createServer((client) => {
     const upstream = connect(server.port, server.host);
@@ -40,7 +43,7 @@ export async function recordingProxy(server: NetworkServer): Promise<RecordingPr
       setTimeout(() => {
         isAnswered = true;
         client.write(chunk);
-      }, HOLD_MS);
+      }, holdMs);
     });
     client.on('close', () => upstream.destroy());
     upstream.on('close', () => client.destroy());
@@ -53,6 +56,9 @@ export async function recordingProxy(server: NetworkServer): Promise<RecordingPr
     port,
     sent: () => Buffer.concat(sent).toString('latin1'),
     roundTrips: () => roundTrips,
+    hold: (ms) => {
+      holdMs = ms;
+    },
     reset: () => {
       sent = [];
       roundTrips = 0;

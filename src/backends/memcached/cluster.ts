@@ -1,3 +1,4 @@
+import { groupBy } from '../group-by';
 import type { MemcachedAddress } from './address';
 import type { Memjs, MemjsClient, MemjsServer } from './memjs';
 import { MemcachedNode } from './node';
@@ -54,14 +55,7 @@ export class Cluster {
 
   /** Places in the list of the keys of each server. */
   groups(finalKeys: readonly string[]): Map<MemcachedNode, number[]> {
-    const groups = new Map<MemcachedNode, number[]>();
-    for (const [i, finalKey] of finalKeys.entries()) {
-      const node = this.nodeOf(finalKey);
-      const places = groups.get(node);
-      if (places === undefined) groups.set(node, [i]);
-      else places.push(i);
-    }
-    return groups;
+    return groupBy(finalKeys.keys(), (i) => this.nodeOf(finalKeys[i]!));
   }
 
   async close(): Promise<void> {

@@ -8,21 +8,30 @@ import {
 import type { FrozenValue } from '../../cache/frozen-value';
 import type { Timeout } from '../../cache/timeouts';
 import { CacheKeyNotFoundError, CacheValueError } from '../../errors';
+import { groupBy } from '../group-by';
 import { type CacheFailure, ServerCache } from '../server-cache';
-import { clientPrefix, type RedisArgument, type RedisClient } from './client';
-import { escapeGlob, KeyFrame, prefixPattern } from './key-pattern';
+import type { RedisClient } from './client';
+import {
+  expiry,
+  type Found,
+  isWrongType,
+  put,
+  readAll,
+  readBytes,
+  readEach,
+  unlink,
+} from './commands';
+import type { RedisWork } from './connection';
+import { KeyFrame, prefixPattern } from './key-pattern';
 import { type RedisLocation, topologyOf } from './location';
 import { RedisLock, type RedisLockOptions } from './lock';
 import type { RedisOptions } from './options';
+import { flush, removeMatching, scan } from './scan';
 import { COMPARE_AND_DELETE, COMPARE_AND_EXPIRE, INCREMENT, run } from './scripts';
-import type { RedisServer } from './server';
 import type { RedisTopology } from './topology';
 
 /** Seconds that mean the same as any more, and with which the server can still reckon. */
 const MAX_SECONDS = 1e12;
-
-/** Keys that one SCAN goes through, and that are removed at a time. */
-const SCAN_COUNT = 1000;
 
 /**
  * Entries on Redis: one server, a leader with replicas, a cluster, or whom Sentinels name. Counters
@@ -78,13 +87,8 @@ export class RedisCache extends ServerCache {
   ): Promise<unknown> {
     const finalKey = this.makeAndValidateKey(key, version);
     const failure = { operation: 'get', key };
-    const bytes = (await this.#read(
-      failure,
-      finalKey,
-      (client) => client.callBuffer('get', finalKey),
-      null,
-    )) as Buffer | null;
-    const value = bytes === null ? undefined : this.decode(bytes, failure);
+    const work = (client: RedisClient) => readBytes(client, finalKey);
+    const value = this.#valueOf(await this.#read(failure, finalKey, work, null), failure);
     return value === undefined ? fallback : value;
   }
 
@@ -158,13 +162,10 @@ export class RedisCache extends ServerCache {
    */
   override async clear(): Promise<void> {
     if (this.#clearsDatabase) {
-      const masters = await this.#topology.masters();
-      await Promise.all(
-        masters.map(({ server, client }) => this.#within(server, () => client.call('flushdb'))),
-      );
-      this.#topology.wrote(undefined);
+      await flush(this.#topology, this.writeTimeoutMs);
     } else {
-      await this.#removeMatching(prefixPattern(this.keyFunction, this.keyPrefix));
+      const pattern = prefixPattern(this.keyFunction, this.keyPrefix);
+      await removeMatching(this.#topology, pattern, this.writeTimeoutMs);
     }
   }
 
@@ -180,9 +181,10 @@ export class RedisCache extends ServerCache {
   ): Promise<Record<string, T>> {
     const unique = [...new Set(keys)];
     const finalKeys = unique.map((key) => this.makeAndValidateKey(key, version));
-    const failure = { operation: 'getMany' };
-    const found = await this.#readMany(failure, finalKeys);
-    const values = found.map((bytes) => (bytes === null ? undefined : this.decode(bytes, failure)));
+    const found = await this.#readMany(finalKeys);
+    const values = found.map((bytes, i) =>
+      this.#valueOf(bytes, { operation: 'getMany', key: unique[i]! }),
+    );
     return collect(unique, values as (T | undefined)[]);
   }
 
@@ -215,7 +217,7 @@ export class RedisCache extends ServerCache {
   override async deleteMany(keys: Iterable<string>, { version }: VersionOption = {}) {
     const finalKeys = new Set([...keys].map((key) => this.makeAndValidateKey(key, version)));
     await this.#writeMany({ operation: 'deleteMany' }, [...finalKeys], (client, own) =>
-      this.#unlink(client, own),
+      unlink(client, own, this.#topology.isCluster),
     );
   }
 
@@ -228,24 +230,25 @@ export class RedisCache extends ServerCache {
         `${method}(${JSON.stringify(key)}) got ${String(delta)}. Redis counts by whole numbers.`,
       );
     }
-    try {
-      const sum = await this.#write(
-        { operation: method, key },
-        finalKey,
-        (client) => run(client, INCREMENT, finalKey, String(delta)),
-        null,
-      );
-      if (sum === null) throw new CacheKeyNotFoundError(key, method);
-      return Number(sum);
-    } catch (error) {
-      const { message } = error as Error;
-      if (!/^ERR .*(not an integer|overflow)/.test(message)) throw error;
+    const work = async (client: RedisClient, lateAt: number) => {
+      try {
+        return await run(client, lateAt, INCREMENT, finalKey, String(delta));
+      } catch (error) {
+        // No failure of the server, whatever is done with those.
+        if (isNoInteger(error)) return error;
+        throw error;
+      }
+    };
+    const sum = await this.#write<unknown>({ operation: method, key }, finalKey, work, null);
+    if (sum === null) throw new CacheKeyNotFoundError(key, method);
+    if (sum instanceof Error) {
       throw new CacheValueError(
-        `${method}(${JSON.stringify(key)}): the entry is no integer, or the sum is not a safe one. Redis says: ${message}`,
+        `${method}(${JSON.stringify(key)}): the entry is no integer, or the sum is not a safe one. Redis says: ${sum.message}`,
         key,
-        { cause: error },
+        { cause: sum },
       );
     }
+    return Number(sum);
   }
 
   /**
@@ -258,7 +261,11 @@ export class RedisCache extends ServerCache {
    */
   async *keys(pattern = '*', { version = this.version }: VersionOption = {}) {
     const frame = new KeyFrame(this.keyFunction, this.keyPrefix, version);
-    for await (const finalKeys of this.#scan(frame.pattern(pattern))) {
+    for await (const finalKeys of scan(
+      this.#topology,
+      frame.pattern(pattern),
+      this.writeTimeoutMs,
+    )) {
       for (const finalKey of finalKeys) yield frame.keyOf(finalKey);
     }
   }
@@ -273,7 +280,7 @@ export class RedisCache extends ServerCache {
     { version = this.version }: VersionOption = {},
   ): Promise<number> {
     const frame = new KeyFrame(this.keyFunction, this.keyPrefix, version);
-    return this.#removeMatching(frame.pattern(pattern));
+    return removeMatching(this.#topology, frame.pattern(pattern), this.writeTimeoutMs);
   }
 
   /** Seconds an entry has left; `null`: no expiry; `undefined`: there is none. */
@@ -326,7 +333,7 @@ export class RedisCache extends ServerCache {
     const finalKey = this.makeAndValidateKey(key);
     const server = isLatest ? this.#topology.writer(finalKey) : this.#topology.reader(finalKey);
     const work = (client: RedisClient) => client.callBuffer('get', finalKey);
-    return ((await this.#within(server, work, deadlineMs)) as Buffer | null) ?? undefined;
+    return ((await server.run(work, deadlineMs)) as Buffer | null) ?? undefined;
   }
 
   /** @internal */
@@ -350,8 +357,8 @@ export class RedisCache extends ServerCache {
     const topology = this.#topology;
     topology.wrote(finalKeys);
     await Promise.all(
-      [...this.#byWriter(finalKeys)].map(([server, own]) =>
-        this.#within(server, (client) => this.#unlink(client, own), deadlineMs),
+      [...groupBy(finalKeys, (finalKey) => topology.writer(finalKey))].map(([server, own]) =>
+        server.run((client) => unlink(client, own, topology.isCluster), deadlineMs),
       ),
     );
     topology.wrote(finalKeys);
@@ -366,7 +373,7 @@ export class RedisCache extends ServerCache {
   override async readLease(key: string, deadlineMs: number): Promise<unknown> {
     const finalKey = this.makeAndValidateKey(key);
     const work = (client: RedisClient) => client.call('get', finalKey);
-    return (await this.#within(this.#topology.writer(finalKey), work, deadlineMs)) ?? undefined;
+    return (await this.#topology.writer(finalKey).run(work, deadlineMs)) ?? undefined;
   }
 
   /** @internal */
@@ -386,10 +393,10 @@ export class RedisCache extends ServerCache {
   }
 
   async #extend(finalKey: string, token: string, ms: number, deadlineMs: number) {
-    const work = (client: RedisClient) =>
+    const work = (client: RedisClient, lateAt: number) =>
       ms <= 0
-        ? run(client, COMPARE_AND_DELETE, finalKey, token)
-        : run(client, COMPARE_AND_EXPIRE, finalKey, token, Math.ceil(ms));
+        ? run(client, lateAt, COMPARE_AND_DELETE, finalKey, token)
+        : run(client, lateAt, COMPARE_AND_EXPIRE, finalKey, token, Math.ceil(ms));
     return (await this.#change(finalKey, work, deadlineMs)) === 1;
   }
 
@@ -400,12 +407,14 @@ export class RedisCache extends ServerCache {
     return Math.min(Math.max(0, Math.trunc(seconds)), MAX_SECONDS);
   }
 
-  #read<T>(
-    failure: CacheFailure,
-    finalKey: string,
-    work: (client: RedisClient) => Promise<T>,
-    miss: T,
-  ): Promise<T> {
+  #valueOf(found: Found, failure: CacheFailure): unknown {
+    if (found === null) return undefined;
+    if (!(found instanceof Error)) return this.decode(found, failure);
+    this.report(found, failure);
+    return undefined;
+  }
+
+  #read<T>(failure: CacheFailure, finalKey: string, work: RedisWork<T>, miss: T): Promise<T> {
     const server = this.#topology.reader(finalKey);
     const send = () => server.connection.send(work, this.readTimeoutMs);
     return this.read(server.guard, failure, send, miss);
@@ -414,7 +423,7 @@ export class RedisCache extends ServerCache {
   async #write<T>(
     failure: CacheFailure,
     finalKey: string,
-    work: (client: RedisClient) => Promise<T>,
+    work: RedisWork<T>,
     miss: T,
   ): Promise<T> {
     const topology = this.#topology;
@@ -428,48 +437,31 @@ export class RedisCache extends ServerCache {
   }
 
   /** Like {@link RedisCache.#write}, for pages: with their own deadline, and errors as they are. */
-  async #change(
-    finalKey: string,
-    work: (client: RedisClient) => Promise<unknown>,
-    deadlineMs: number,
-  ): Promise<unknown> {
+  async #change(finalKey: string, work: RedisWork<unknown>, deadlineMs: number): Promise<unknown> {
     const topology = this.#topology;
     topology.wrote([finalKey]);
-    const answer = await this.#within(topology.writer(finalKey), work, deadlineMs);
+    const answer = await topology.writer(finalKey).run(work, deadlineMs);
     topology.wrote([finalKey]);
     return answer;
   }
 
-  #within<T>(
-    { guard, connection }: RedisServer,
-    work: (client: RedisClient) => Promise<T>,
-    deadlineMs = this.writeTimeoutMs,
-  ): Promise<T> {
-    return guard.run(() => connection.send(work, deadlineMs), deadlineMs);
-  }
-
-  async #readMany(failure: CacheFailure, finalKeys: readonly string[]): Promise<(Buffer | null)[]> {
+  /** What is found under each of the keys. */
+  async #readMany(finalKeys: readonly string[]): Promise<Found[]> {
     if (finalKeys.length === 0) return [];
     const topology = this.#topology;
-    if (topology.isCluster) {
-      // Keys of several slots cannot be in one command. They go out together all the same.
-      return Promise.all(
-        finalKeys.map((finalKey) =>
-          this.#read(
-            failure,
-            finalKey,
-            (client) => client.callBuffer('get', finalKey) as Promise<Buffer | null>,
-            null,
-          ),
-        ),
-      );
-    }
-    const { guard, connection } = topology.reader(finalKeys);
-    const work = (client: RedisClient) =>
-      client.callBuffer('mget', ...finalKeys) as Promise<(Buffer | null)[]>;
-    const miss = finalKeys.map(() => null);
-    const send = () => connection.send(work, this.readTimeoutMs);
-    return this.read(guard, failure, send, miss);
+    // Keys of several slots cannot be in one command. They go out together all the same.
+    const [groups, ask] = topology.isCluster
+      ? [groupBy(finalKeys, (finalKey) => topology.reader(finalKey)), readEach]
+      : [new Map([[topology.reader(finalKeys), finalKeys]]), readAll];
+    const found = new Map<string, Found>();
+    await Promise.all(
+      [...groups].map(async ([{ guard, connection }, own]) => {
+        const send = () => connection.send((client) => ask(client, own), this.readTimeoutMs);
+        const values = await this.read(guard, { operation: 'getMany' }, send, []);
+        for (const [i, finalKey] of own.entries()) found.set(finalKey, values[i] ?? null);
+      }),
+    );
+    return finalKeys.map((finalKey) => found.get(finalKey)!);
   }
 
   /** Does `work` with the keys of each server. Returns the keys of those that failed. */
@@ -479,9 +471,10 @@ export class RedisCache extends ServerCache {
     work: (client: RedisClient, finalKeys: readonly string[]) => Promise<unknown>,
   ): Promise<string[]> {
     const topology = this.#topology;
+    const groups = groupBy(finalKeys, (finalKey) => topology.writer(finalKey));
     topology.wrote(finalKeys);
     const failed = await Promise.all(
-      [...this.#byWriter(finalKeys)].map(async ([{ guard, connection }, own]) => {
+      [...groups].map(async ([{ guard, connection }, own]) => {
         const send = () =>
           connection.send((client) => work(client, own).then(() => true), this.writeTimeoutMs);
         return (await this.write(guard, failure, send, false)) ? [] : own;
@@ -490,64 +483,8 @@ export class RedisCache extends ServerCache {
     topology.wrote(finalKeys);
     return failed.flat();
   }
-
-  #byWriter(finalKeys: readonly string[]): Map<RedisServer, string[]> {
-    const keysOf = new Map<RedisServer, string[]>();
-    for (const finalKey of finalKeys) {
-      const server = this.#topology.writer(finalKey);
-      const keys = keysOf.get(server);
-      if (keys === undefined) keysOf.set(server, [finalKey]);
-      else keys.push(finalKey);
-    }
-    return keysOf;
-  }
-
-  #unlink(client: RedisClient, finalKeys: readonly string[]): Promise<unknown> {
-    if (!this.#topology.isCluster) return client.call('unlink', ...finalKeys);
-    return Promise.all(finalKeys.map((finalKey) => client.call('unlink', finalKey)));
-  }
-
-  /** @returns how many there were */
-  async #removeMatching(pattern: string): Promise<number> {
-    const topology = this.#topology;
-    let removed = 0;
-    for await (const finalKeys of this.#scan(pattern)) {
-      const remove = async (client: RedisClient) => {
-        const counts = [await this.#unlink(client, finalKeys)].flat() as number[];
-        removed += counts.reduce((sum, count) => sum + count, 0);
-      };
-      if (finalKeys.length > 0) await this.#within(topology.writer(finalKeys[0]!), remove);
-    }
-    topology.wrote(undefined);
-    return removed;
-  }
-
-  /** Final keys that match, a slice at a time. */
-  async *#scan(pattern: string): AsyncGenerator<string[], void, undefined> {
-    for (const { server, client } of await this.#topology.masters()) {
-      const before = clientPrefix(server.connection.client);
-      let cursor = '0';
-      do {
-        const scan = () =>
-          client.call('scan', cursor, 'match', escapeGlob(before) + pattern, 'count', SCAN_COUNT);
-        const [next, finalKeys] = (await this.#within(server, scan)) as [string, string[]];
-        yield finalKeys.map((finalKey) => finalKey.slice(before.length));
-        cursor = next;
-      } while (cursor !== '0');
-    }
-  }
 }
 
-function put(
-  client: RedisClient,
-  finalKey: string,
-  bytes: Buffer,
-  seconds: number | null,
-): Promise<unknown> {
-  if (seconds === 0) return client.call('unlink', finalKey);
-  return client.call('set', finalKey, bytes, ...expiry(seconds));
-}
-
-function expiry(seconds: number | null): RedisArgument[] {
-  return seconds === null ? [] : ['ex', seconds];
+function isNoInteger(error: unknown): boolean {
+  return isWrongType(error) || /^ERR .*(not an integer|overflow)/.test((error as Error).message);
 }

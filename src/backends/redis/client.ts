@@ -8,8 +8,9 @@ export interface RedisClient {
   readonly status: string;
   /** Its socket, once there is one; a cluster has none of its own. */
   readonly stream?: { cork(): void; uncork(): void };
-  call(command: string, ...args: RedisArgument[]): Promise<unknown>;
-  callBuffer(command: string, ...args: RedisArgument[]): Promise<unknown>;
+  /** An array is sent as its members, of which there may be more than arguments of a function. */
+  call(command: string, ...args: (RedisArgument | readonly string[])[]): Promise<unknown>;
+  callBuffer(command: string, ...args: (RedisArgument | readonly string[])[]): Promise<unknown>;
   connect(): Promise<unknown>;
   /** @param reconnects - Whether it tries again after its pause. @defaultValue false */
   disconnect(reconnects?: boolean): void;

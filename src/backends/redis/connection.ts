@@ -2,6 +2,15 @@ import { withDeadline } from '../../cache/deadline';
 import { CacheUnavailableError } from '../../errors';
 import { nameOf, type RedisClient } from './client';
 
+const CLOSED = new Error('the cache was closed');
+
+/**
+ * What is asked of a server.
+ *
+ * @param lateAt - By `performance.now()`: nothing more is to be sent from then on.
+ */
+export type RedisWork<T> = (client: RedisClient, lateAt: number) => Promise<T>;
+
 /**
  * One client, connected when first used. Commands go out only over a connection that stands: what
  * was not sent within its deadline is never sent.
@@ -15,6 +24,7 @@ export class RedisConnection {
   #lastError: Error | undefined;
   #wasReady: boolean;
   #isDown = false;
+  #isClosed = false;
   #isCorked = false;
 
   /** @param isOwn - Whether {@link RedisConnection.close} may close the client. */
@@ -43,15 +53,16 @@ export class RedisConnection {
    *
    * @throws {@link CacheUnavailableError} If there is none, or it broke; else what the server says.
    */
-  send<T>(work: (client: RedisClient) => Promise<T>, deadlineMs: number): Promise<T> {
-    if (this.client.status === 'ready') return this.#do(work);
-    return this.#sendLater(work, performance.now() + deadlineMs);
+  send<T>(work: RedisWork<T>, deadlineMs: number): Promise<T> {
+    const lateAt = performance.now() + deadlineMs;
+    return this.client.status === 'ready' ? this.#do(work, lateAt) : this.#sendLater(work, lateAt);
   }
 
   /** Waits for what is under way, but no longer than `deadlineMs`, and lets go of the connection. */
   async close(deadlineMs: number): Promise<void> {
     const { client } = this;
     if (this.#isOwn) {
+      await this.#untilSent(deadlineMs);
       if (client.status === 'ready') {
         const quit = withDeadline(client.quit(), deadlineMs, () => new Error('no answer'));
         // It is closed all the same.
@@ -63,18 +74,30 @@ export class RedisConnection {
       // A client that is closing may have an error to tell.
       if (!this.#isOwn || event !== 'error') client.off(event, listener);
     }
-    this.#settle((waiter) => waiter.reject(this.#refusal(new Error('the cache was closed'))));
+    this.#isClosed = true;
+    this.#settle((waiter) => waiter.reject(this.#refusal(CLOSED)));
   }
 
-  async #sendLater<T>(work: (client: RedisClient) => Promise<T>, lateAt: number): Promise<T> {
+  /** Until what waits for the connection has gone out over it, or has failed. */
+  async #untilSent(deadlineMs: number): Promise<void> {
+    if (this.#waiting.size === 0) return;
+    const settled = new Promise<void>((resolve) =>
+      this.#waiting.add({ resolve, reject: () => resolve() }),
+    );
+    await withDeadline(settled, deadlineMs, () => CLOSED).catch(() => {});
+    // Those that have waited for longer go on in a moment.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  async #sendLater<T>(work: RedisWork<T>, lateAt: number): Promise<T> {
     await this.#ready();
-    if (performance.now() < lateAt) return this.#do(work);
+    if (performance.now() < lateAt) return this.#do(work, lateAt);
     throw new CacheUnavailableError(`${this.name} was connected too late.`, 'timeout');
   }
 
-  #do<T>(work: (client: RedisClient) => Promise<T>): Promise<T> {
+  #do<T>(work: RedisWork<T>, lateAt: number): Promise<T> {
     this.#gather();
-    return work(this.client).catch((error: Error) => {
+    return work(this.client, lateAt).catch((error: Error) => {
       if (isReply(error)) throw error;
       throw new CacheUnavailableError(`${this.name} did not answer: ${error.message}`, 'refused', {
         cause: error,
@@ -96,6 +119,7 @@ export class RedisConnection {
 
   async #ready(): Promise<void> {
     const { client } = this;
+    if (this.#isClosed) throw this.#refusal(CLOSED);
     if (client.status === 'wait' || (client.status === 'end' && this.#isOwn)) {
       // What becomes of it is told by events.
       client.connect().catch(() => {});

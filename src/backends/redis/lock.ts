@@ -34,9 +34,7 @@ export class RedisLock {
     { seconds = 30, waitMs = 10_000 }: RedisLockOptions,
     server: LockServer,
   ) {
-    if (!(Number.isFinite(seconds) && seconds > 0)) {
-      throw new TypeError(`lock(${JSON.stringify(key)}) got ${seconds} seconds. Give more than 0.`);
-    }
+    checkSeconds(key, seconds);
     if (!(Number.isFinite(waitMs) && waitMs >= 0)) {
       throw new TypeError(
         `lock(${JSON.stringify(key)}) is to wait ${waitMs} ms. Give 0 to try once, or more.`,
@@ -83,8 +81,10 @@ export class RedisLock {
    *
    * @param seconds - @defaultValue as it was made
    * @returns `false` if it has ended, and others may have it
+   * @throws TypeError if `seconds` is not above 0: {@link RedisLock.release} ends it.
    */
   async extend(seconds = this.#ms / 1000): Promise<boolean> {
+    checkSeconds(this.#key, seconds);
     return this.#token !== undefined && this.#server.extend(this.#token, seconds * 1000);
   }
 
@@ -102,10 +102,20 @@ export class RedisLock {
    */
   async using<T>(work: (lock: RedisLock) => T | Promise<T>): Promise<T> {
     if (!(await this.acquire())) throw new CacheLockedError(this.#key, this.#waitMs);
+    let result: T;
     try {
-      return await work(this);
-    } finally {
-      await this.release();
+      result = await work(this);
+    } catch (error) {
+      // The reason why it failed is worth more than that the lock has to end by itself now.
+      await this.release().catch(() => {});
+      throw error;
     }
+    await this.release();
+    return result;
   }
+}
+
+function checkSeconds(key: string, seconds: number): void {
+  if (Number.isFinite(seconds) && seconds > 0) return;
+  throw new TypeError(`lock(${JSON.stringify(key)}) got ${seconds} seconds. Give more than 0.`);
 }

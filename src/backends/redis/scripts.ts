@@ -39,9 +39,14 @@ if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('pexpire', KEYS[1], ARGV[2])
 `);
 
-/** Runs a script on one key; its text goes over the wire only if the server does not have it. */
+/**
+ * Runs a script on one key; its text goes over the wire only if the server does not have it.
+ *
+ * @param lateAt - By `performance.now()`: from then on nothing more is sent.
+ */
 export async function run(
   client: RedisClient,
+  lateAt: number,
   { lua, sha }: Script,
   finalKey: string,
   ...args: RedisArgument[]
@@ -49,7 +54,8 @@ export async function run(
   try {
     return await client.call('evalsha', sha, 1, finalKey, ...args);
   } catch (error) {
-    if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
+    if (!(error as Error).message.startsWith('NOSCRIPT') || performance.now() >= lateAt)
+      throw error;
     return client.call('eval', lua, 1, finalKey, ...args);
   }
 }

@@ -1,6 +1,6 @@
 import { ServerGuard } from '../server-guard';
 import type { RedisClient } from './client';
-import { isAnswer, type RedisConnection } from './connection';
+import { isAnswer, type RedisConnection, type RedisWork } from './connection';
 
 /** Limits of each server, from the cache's options. */
 export interface RedisLimits {
@@ -28,6 +28,11 @@ export class RedisServer {
       ping: () => connection.send(ping, readTimeoutMs),
       isAnswer,
     });
+  }
+
+  /** What `work` comes to. @throws as its guard does, and its connection */
+  run<T>(work: RedisWork<T>, deadlineMs: number): Promise<T> {
+    return this.guard.run(() => this.connection.send(work, deadlineMs), deadlineMs);
   }
 
   /** Whether it would fail, as far as is known. */

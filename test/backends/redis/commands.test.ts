@@ -203,6 +203,15 @@ describeWithServer('redis', 'what RedisCache asks of a server', () => {
     expect(calls).toEqual({});
   });
 
+  test('keys may be more than a function has room for (REDIS-14, REDIS-15)', async () => {
+    const cache = open({ readTimeoutMs: 20_000, writeTimeoutMs: 20_000 });
+    const keys = Array.from({ length: 200_000 }, (_, i) => `key${i}`);
+    await cache.set(keys[199_999]!, 1);
+    expect(await cache.getMany(keys)).toEqual({ key199999: 1 });
+    await cache.deleteMany(keys);
+    expect(await askRedis(server, 'DBSIZE')).toBe(0);
+  });
+
   test('commands of one tick share a round trip', async () => {
     const { calls, roundTrips } = await callsOf((cache) =>
       Promise.all(Array.from({ length: 200 }, (_, i) => cache.get(`key${i}`))),

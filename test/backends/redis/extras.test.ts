@@ -233,6 +233,27 @@ describeWithServer('redis', 'what RedisCache can do more than others', () => {
         expect(runs).toEqual([]);
       });
 
+      test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])(
+        'extend(%d) is refused, and ends nothing',
+        async (seconds) => {
+          const cache = open();
+          const lock = cache.lock('job');
+          await lock.acquire();
+          await expect(lock.extend(seconds)).rejects.toThrow(/"job".*Give more than 0/);
+          expect(await cache.lock('job', { waitMs: 0 }).acquire()).toBe(false);
+          expect(await lock.release()).toBe(true);
+        },
+      );
+
+      test('using() fails with the error of the work, also if the lock cannot be released', async () => {
+        const cache = open();
+        const failing = cache.lock('job').using(async (lock) => {
+          jest.spyOn(lock, 'release').mockRejectedValue(new Error('no server any more'));
+          throw new Error('the work failed');
+        });
+        await expect(failing).rejects.toThrow('the work failed');
+      });
+
       test('that is held cannot be taken again by the same object', async () => {
         const lock = open().lock('job');
         await lock.acquire();

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CacheFailure, RedisCache, type RedisLocation, type RedisOptions } from 'cachewright';
+import { Cluster } from 'ioredis';
+import { recordingProxy } from '../../support/recording-proxy';
 import {
   describeWithServer,
   type RedisCluster,
@@ -117,7 +119,75 @@ describeWithServer('redis', 'RedisCache whose server fails', () => {
     await askRedis(server, 'SET', ':1:key', '\u0007 not ours');
     expect(await cache.get('key', 'fallback')).toBe('fallback');
     expect(await cache.getMany(['key'])).toEqual({});
-    expect(told).toEqual([{ operation: 'get', key: 'key' }, { operation: 'getMany' }]);
+    expect(told).toEqual([
+      { operation: 'get', key: 'key' },
+      { operation: 'getMany', key: 'key' },
+    ]);
+  });
+
+  test("a list of somebody else's under a key is a miss that is told of, and no integer", async () => {
+    const told: CacheFailure[] = [];
+    const cache = open(server.url, { onFailure: (_error, failure) => told.push(failure) });
+    await askRedis(server, 'RPUSH', ':1:key', 'a');
+    expect(await cache.get('key', 'fallback')).toBe('fallback');
+    expect(told).toEqual([{ operation: 'get', key: 'key' }]);
+    expect(await cache.getMany(['key'])).toEqual({});
+    expect(await cache.add('key', 1)).toBe(false);
+    await expect(cache.incr('key')).rejects.toMatchObject({ code: 'ERR_CACHE_VALUE', key: 'key' });
+    await cache.set('key', 1);
+    expect(await cache.incr('key')).toBe(2);
+  });
+
+  test('with onError "miss" an entry that is no integer is so all the same', async () => {
+    const told: CacheFailure[] = [];
+    const onFailure = (_error: unknown, failure: CacheFailure) => told.push(failure);
+    const cache = open(server.url, { onError: 'miss', onFailure });
+    await cache.set('key', 'text');
+    await expect(cache.incr('key')).rejects.toMatchObject({ code: 'ERR_CACHE_VALUE' });
+    expect(told).toEqual([]);
+  });
+
+  test('is sent no script late, if it had to be asked for its name first', async () => {
+    const proxy = await recordingProxy(server);
+    const cache = open(proxy.url, { writeTimeoutMs: 100 });
+    await untilAnswered(cache, 'warm');
+    await askRedis(server, 'SET', ':1:key', 1);
+    await askRedis(server, 'SCRIPT', 'FLUSH');
+    proxy.reset();
+    proxy.hold(200);
+    await expect(cache.incr('key')).rejects.toMatchObject({ reason: 'timeout' });
+    proxy.hold(0);
+    // Its answer comes after those that were held back.
+    expect(await untilAnswered(cache, 'after')).toBeUndefined();
+    expect(proxy.sent()).toContain('evalsha');
+    expect(proxy.sent()).not.toContain('redis.call');
+    expect(await askRedis(server, 'GET', ':1:key')).toBe('1');
+    await proxy.close();
+  });
+
+  test('what was asked for just before close() is done', async () => {
+    const cache = open(server.url);
+    const asked = Promise.all([cache.set('key', 1), cache.add('other', 2), cache.get('none')]);
+    await cache.close();
+    expect(await asked).toEqual([undefined, true, undefined]);
+    expect(await askRedis(server, 'MGET', ':1:key', ':1:other')).toEqual(['1', '2']);
+  });
+
+  test('close() while keys are gone through leaves no connection behind', async () => {
+    const cache = open(server.url);
+    await cache.setMany(Array.from({ length: 3000 }, (_, i) => [`key${i}`, i] as const));
+    const walk = async () => {
+      let isFirst = true;
+      for await (const _key of cache.keys()) {
+        if (!isFirst) continue;
+        isFirst = false;
+        await cache.close();
+        // What ends the connection is told in a moment.
+        await delay(50);
+      }
+    };
+    await expect(walk()).rejects.toMatchObject({ reason: 'refused' });
+    expect(await addresses()).toHaveLength(1);
   });
 
   test('that hangs costs the deadline, and goes on where it was', async () => {
@@ -177,8 +247,8 @@ describeWithServer('redis', 'RedisCache whose server fails', () => {
 
   test('errors that it answers are no failures of it', async () => {
     const cache = open(server.url);
-    await askRedis(server, 'RPUSH', ':1:list', 'a');
-    for (let i = 0; i < 10; i++) await expect(cache.get('list')).rejects.toThrow('WRONGTYPE');
+    await askRedis(server, 'CONFIG', 'SET', 'maxmemory', '1');
+    for (let i = 0; i < 10; i++) await expect(cache.set('key', 1)).rejects.toThrow('OOM');
     expect(await cache.get('other')).toBeUndefined();
   });
 
@@ -248,6 +318,24 @@ describeWithServer('redis', 'RedisCache on a cluster of which something fails', 
     await expect(cache.get(lost!)).rejects.toMatchObject({ reason: 'open' });
     cluster.nodes[0]!.thaw();
     expect(await untilAnswered(cache, lost!)).toBe(0);
+  });
+
+  test('more keys than may be under way are one operation to each master', async () => {
+    const cache = open([...cluster.urls], { cluster: true, maxPending: 10 });
+    const entries = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`key${i}`, i]));
+    expect(await cache.setMany(entries)).toEqual([]);
+    expect(await cache.getMany(Object.keys(entries))).toEqual(entries);
+    await cache.deleteMany(Object.keys(entries));
+    expect(await cache.getMany(Object.keys(entries))).toEqual({});
+  });
+
+  test("a list of somebody else's is a miss among others", async () => {
+    const cache = open([...cluster.urls], { cluster: true, onFailure: () => {} });
+    await cache.set('key', 1);
+    const raw = new Cluster([...cluster.urls]);
+    await raw.rpush(':1:list', 'a');
+    await raw.quit();
+    expect(await cache.getMany(['key', 'list'])).toEqual({ key: 1 });
   });
 
   test('a master that dies and comes back is used again', async () => {
