@@ -11,6 +11,12 @@ const CLOSED = new Error('the cache was closed');
  */
 export type RedisWork<T> = (client: RedisClient, lateAt: number) => Promise<T>;
 
+/** Somebody who waits for the connection. */
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
 /**
  * One client, connected when first used. Commands go out only over a connection that stands: what
  * was not sent within its deadline is never sent.
@@ -19,7 +25,7 @@ export class RedisConnection {
   readonly client: RedisClient;
   readonly name: string;
   readonly #isOwn: boolean;
-  readonly #waiting = new Set<{ resolve: () => void; reject: (error: Error) => void }>();
+  readonly #waiting = new Set<Waiter>();
   readonly #listeners: Readonly<Record<string, (...args: unknown[]) => void>>;
   #lastError: Error | undefined;
   #wasReady: boolean;
@@ -81,18 +87,15 @@ export class RedisConnection {
   /** Until what waits for the connection has gone out over it, or has failed. */
   async #untilSent(deadlineMs: number): Promise<void> {
     if (this.#waiting.size === 0) return;
-    const settled = new Promise<void>((resolve) =>
-      this.#waiting.add({ resolve, reject: () => resolve() }),
-    );
-    await withDeadline(settled, deadlineMs, () => CLOSED).catch(() => {});
+    await this.#wait(deadlineMs).catch(() => {});
     // Those that have waited for longer go on in a moment.
     await new Promise((resolve) => setImmediate(resolve));
   }
 
   async #sendLater<T>(work: RedisWork<T>, lateAt: number): Promise<T> {
-    await this.#ready();
+    await this.#ready(lateAt);
     if (performance.now() < lateAt) return this.#do(work, lateAt);
-    throw new CacheUnavailableError(`${this.name} was connected too late.`, 'timeout');
+    throw this.#tooLate();
   }
 
   #do<T>(work: RedisWork<T>, lateAt: number): Promise<T> {
@@ -117,7 +120,7 @@ export class RedisConnection {
     });
   }
 
-  async #ready(): Promise<void> {
+  async #ready(lateAt: number): Promise<void> {
     const { client } = this;
     if (this.#isClosed) throw this.#refusal(CLOSED);
     if (client.status === 'wait' || (client.status === 'end' && this.#isOwn)) {
@@ -128,7 +131,21 @@ export class RedisConnection {
     } else if (this.#isDown && client.status !== 'connecting' && client.status !== 'connect') {
       throw this.#refusal(this.#lastError);
     }
-    await new Promise<void>((resolve, reject) => this.#waiting.add({ resolve, reject }));
+    await this.#wait(lateAt - performance.now());
+  }
+
+  /** Nobody waits for longer: a connection may take days, and those would be many. */
+  async #wait(ms: number): Promise<void> {
+    let waiter: Waiter | undefined;
+    const settled = new Promise<void>((resolve, reject) => {
+      waiter = { resolve, reject };
+      this.#waiting.add(waiter);
+    });
+    try {
+      await withDeadline(settled, ms, () => this.#tooLate());
+    } finally {
+      this.#waiting.delete(waiter!);
+    }
   }
 
   #onError(error: Error): void {
@@ -151,10 +168,14 @@ export class RedisConnection {
     if (this.#isDown) this.#settle((waiter) => waiter.reject(this.#refusal(this.#lastError)));
   }
 
-  #settle(settle: (waiter: { resolve: () => void; reject: (error: Error) => void }) => void): void {
+  #settle(settle: (waiter: Waiter) => void): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const waiter of waiting) settle(waiter);
+  }
+
+  #tooLate(): CacheUnavailableError {
+    return new CacheUnavailableError(`${this.name} was not connected in time.`, 'timeout');
   }
 
   #refusal(cause: Error = new Error('no connection')): CacheUnavailableError {

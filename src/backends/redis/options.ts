@@ -67,6 +67,7 @@ export interface RedisClientOptions {
   readonly sentinelUsername?: string;
   readonly sentinelPassword?: string;
   readonly sentinelTLS?: object;
+  /** Milliseconds in which a Sentinel must answer, or the next is asked. @defaultValue 1000 */
   readonly sentinelCommandTimeout?: number;
   /** Milliseconds until the Sentinels are asked again, once none has answered. */
   readonly sentinelRetryStrategy?: ((times: number) => number | undefined | null) | null;
@@ -143,6 +144,8 @@ const CLIENT_DEFAULTS = {
   socketTimeout: 2000,
   // Else a server that hangs keeps a process alive that has closed its caches.
   disconnectTimeout: 200,
+  // A Sentinel that hangs is passed over; without it ioredis waits for it for ever.
+  sentinelCommandTimeout: 1000,
   // Asked again while it loads its data.
   maxLoadingRetryTime: 200,
   clientInfoTag: 'cachewright',

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CacheFailure, RedisCache, type RedisLocation, type RedisOptions } from 'cachewright';
 import { Cluster } from 'ioredis';
@@ -156,8 +158,7 @@ describeWithServer('redis', 'RedisCache whose server fails', () => {
     proxy.reset();
     proxy.hold(200);
     await expect(cache.incr('key')).rejects.toMatchObject({ reason: 'timeout' });
-    proxy.hold(0);
-    // Its answer comes after those that were held back.
+    // This one's answer comes after the one that was held back.
     expect(await untilAnswered(cache, 'after')).toBeUndefined();
     expect(proxy.sent()).toContain('evalsha');
     expect(proxy.sent()).not.toContain('redis.call');
@@ -376,6 +377,23 @@ describeWithServer('redis', 'RedisCache on a cluster of which something fails', 
 });
 
 describeWithServer('redis', 'RedisCache by Sentinel', () => {
+  test('passes over a Sentinel that hangs', async () => {
+    const { sentinels, name, stop } = await startSentinel();
+    const hung = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(hung, 'listening');
+    const { port } = hung.address() as AddressInfo;
+    const cache = open('', {
+      sentinels: [{ host: '127.0.0.1', port }, ...sentinels],
+      name,
+      // It takes the default time until it is passed over.
+      readTimeoutMs: 5000,
+    });
+    expect(await cache.get('key')).toBeUndefined();
+    await cache.close();
+    hung.close();
+    await stop();
+  });
+
   test('follows the leader when it is replaced', async () => {
     const { sentinels, name, leader, replicas, stop } = await startSentinel({ replicas: 1 });
     try {
