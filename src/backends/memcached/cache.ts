@@ -16,7 +16,7 @@ import { Cluster } from './cluster';
 import { EXPIRED, expirationOf } from './expiration';
 import { addItem, deleteItem, KIND, pageOf, readItem, storeItem, storePage } from './item';
 import { isMemjsClient, loadMemjs, type MemjsClient } from './memjs';
-import type { MemcachedNode } from './node';
+import type { Asker, MemcachedNode } from './node';
 import { countExtras, OPCODES, type Reply, STATUS, storeExtras, touchExtras } from './protocol';
 
 /** Options of the Memcached backend. */
@@ -129,7 +129,7 @@ export class MemcachedCache extends ServerCache {
     const finalKey = this.makeAndValidateKey(key, version);
     const node = this.#cluster.nodeOf(finalKey);
     const failure = { operation: 'get', key };
-    const work = () => this.#valueOf(node, finalKey, failure);
+    const work = (asker: Asker) => this.#valueOf(asker, finalKey, failure);
     const value = await this.#read(node, failure, work, undefined);
     return value === undefined ? fallback : value;
   }
@@ -144,7 +144,7 @@ export class MemcachedCache extends ServerCache {
     const expiration = expirationOf(this.resolveTimeout(timeout, key));
     const bytes = this.codec.encodeBytes(value, key);
     const node = this.#cluster.nodeOf(finalKey);
-    const work = () => store(node, { key, finalKey, bytes, expiration });
+    const work = (asker: Asker) => store(asker, { key, finalKey, bytes, expiration });
     await this.#write(node, { operation: 'set', key }, work, undefined);
   }
 
@@ -158,7 +158,8 @@ export class MemcachedCache extends ServerCache {
     const expiration = expirationOf(this.resolveTimeout(timeout, key));
     const bytes = this.codec.encodeBytes(value, key);
     const node = this.#cluster.nodeOf(finalKey);
-    const work = () => addItem(node, { key, finalKey, bytes, kind: KIND.value, expiration });
+    const work = (asker: Asker) =>
+      addItem(asker, { key, finalKey, bytes, kind: KIND.value, expiration });
     return this.#write(node, { operation: 'add', key }, work, false);
   }
 
@@ -170,9 +171,9 @@ export class MemcachedCache extends ServerCache {
     const finalKey = this.makeAndValidateKey(key, version);
     const extras = touchExtras(expirationOf(this.resolveTimeout(timeout, key)));
     const node = this.#cluster.nodeOf(finalKey);
-    const work = async () => {
+    const work = async (asker: Asker) => {
       const request = { opcode: OPCODES.touch, key: finalKey, extras };
-      return (await node.ask(request, STATUS.notFound)).status === STATUS.ok;
+      return (await asker.ask(request, STATUS.notFound)).status === STATUS.ok;
     };
     return this.#write(node, { operation: 'touch', key }, work, false);
   }
@@ -180,7 +181,7 @@ export class MemcachedCache extends ServerCache {
   override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
     const node = this.#cluster.nodeOf(finalKey);
-    const work = () => deleteItem(node, finalKey);
+    const work = (asker: Asker) => deleteItem(asker, finalKey);
     return this.#write(node, { operation: 'delete', key }, work, false);
   }
 
@@ -188,8 +189,8 @@ export class MemcachedCache extends ServerCache {
   override async clear(): Promise<void> {
     const outcomes = await Promise.allSettled(
       this.#cluster.nodes.map((node) => {
-        const work = () => node.ask({ opcode: OPCODES.flush, key: '' });
-        return node.guard.run(() => node.track(work, this.writeTimeoutMs), this.writeTimeoutMs);
+        const work = (asker: Asker) => asker.ask({ opcode: OPCODES.flush, key: '' });
+        return node.run(work, this.writeTimeoutMs);
       }),
     );
     throwFirst(outcomes);
@@ -203,11 +204,11 @@ export class MemcachedCache extends ServerCache {
     const finalKeys = unique.map((key) => this.makeAndValidateKey(key, version));
     const values: unknown[] = new Array(unique.length).fill(undefined);
     await this.#eachNode(finalKeys, async (node, places) => {
-      const work = () =>
+      const work = (asker: Asker) =>
         Promise.all(
           places.map((i) => {
             const failure = { operation: 'getMany', key: unique[i]! };
-            return this.#valueOf(node, finalKeys[i]!, failure);
+            return this.#valueOf(asker, finalKeys[i]!, failure);
           }),
         );
       const found = await this.#read(node, { operation: 'getMany' }, work, []);
@@ -238,11 +239,11 @@ export class MemcachedCache extends ServerCache {
     const failed: string[] = [];
     const finalKeys = items.map(({ finalKey }) => finalKey);
     await this.#eachNode(finalKeys, async (node, places) => {
-      const work = async () => {
+      const work = async (asker: Asker) => {
         const outcomes = await Promise.all(
           places.map(async (i) => {
             const item = items[i]!;
-            const isStored = await isAccepted(store(node, item));
+            const isStored = await isAccepted(store(asker, item));
             return isStored ? [] : [item.key];
           }),
         );
@@ -260,8 +261,8 @@ export class MemcachedCache extends ServerCache {
   ): Promise<void> {
     const finalKeys = [...new Set(keys)].map((key) => this.makeAndValidateKey(key, version));
     await this.#eachNode(finalKeys, async (node, places) => {
-      const work = async () => {
-        await Promise.all(places.map((i) => deleteItem(node, finalKeys[i]!)));
+      const work = async (asker: Asker) => {
+        await Promise.all(places.map((i) => deleteItem(asker, finalKeys[i]!)));
       };
       await this.#write(node, { operation: 'deleteMany' }, work, undefined);
     });
@@ -289,7 +290,7 @@ export class MemcachedCache extends ServerCache {
     const reply = await this.#write<Reply | undefined>(
       node,
       { operation: 'incr', key },
-      () => node.ask(request, STATUS.notFound, STATUS.notANumber),
+      (asker) => asker.ask(request, STATUS.notFound, STATUS.notANumber),
       undefined,
     );
     if (reply === undefined || reply.status === STATUS.notFound) {
@@ -323,11 +324,11 @@ export class MemcachedCache extends ServerCache {
   override async getFrozen(key: string, deadlineMs: number): Promise<Buffer | undefined> {
     const finalKey = this.#pageKey(key);
     const node = this.#cluster.nodeOf(finalKey);
-    const work = async () => {
-      const found = await readItem(node, finalKey);
-      return found === undefined ? undefined : pageOf(node, found);
+    const work = async (asker: Asker) => {
+      const found = await readItem(asker, finalKey);
+      return found === undefined ? undefined : pageOf(asker, found);
     };
-    return node.guard.run(() => node.track(work, deadlineMs), deadlineMs);
+    return node.run(work, deadlineMs);
   }
 
   /** @internal */
@@ -340,30 +341,31 @@ export class MemcachedCache extends ServerCache {
     const finalKey = this.#pageKey(key);
     const node = this.#cluster.nodeOf(finalKey);
     const expiration = expirationOf(this.resolveTimeout(timeout, key));
-    const work = async () => {
-      if (expiration === EXPIRED) await deleteItem(node, finalKey);
+    const work = async (asker: Asker) => {
+      if (expiration === EXPIRED) await deleteItem(asker, finalKey);
       else {
         const item = { key, finalKey, bytes: value.toBytes(), expiration };
-        await storePage(node, item, this.#maxItemBytes);
+        await storePage(asker, item, this.#maxItemBytes);
       }
     };
-    return node.guard.run(() => node.track(work, deadlineMs), deadlineMs);
+    return node.run(work, deadlineMs);
   }
 
   /** @internal */
   override async deleteFrozen(key: string, deadlineMs: number): Promise<boolean> {
     const finalKey = this.#pageKey(key);
     const node = this.#cluster.nodeOf(finalKey);
-    const work = () => deleteItem(node, finalKey);
-    return node.guard.run(() => node.track(work, deadlineMs), deadlineMs);
+    const work = (asker: Asker) => deleteItem(asker, finalKey);
+    return node.run(work, deadlineMs);
   }
 
   /** @internal */
   override async deleteFrozenMany(keys: readonly string[], deadlineMs: number): Promise<void> {
     const finalKeys = keys.map((key) => this.#pageKey(key));
     await this.#eachNode(finalKeys, async (node, places) => {
-      const work = () => Promise.all(places.map((i) => deleteItem(node, finalKeys[i]!)));
-      await node.guard.run(() => node.track(work, deadlineMs), deadlineMs);
+      const work = (asker: Asker) =>
+        Promise.all(places.map((i) => deleteItem(asker, finalKeys[i]!)));
+      await node.run(work, deadlineMs);
     });
   }
 
@@ -378,8 +380,9 @@ export class MemcachedCache extends ServerCache {
     const node = this.#cluster.nodeOf(finalKey);
     const bytes = this.codec.encodeBytes(token, key);
     const expiration = leaseExpirationOf(seconds);
-    const work = () => addItem(node, { key, finalKey, bytes, kind: KIND.value, expiration });
-    return node.guard.run(() => node.track(work, deadlineMs), deadlineMs);
+    const work = (asker: Asker) =>
+      addItem(asker, { key, finalKey, bytes, kind: KIND.value, expiration });
+    return node.run(work, deadlineMs);
   }
 
   /** @internal */
@@ -387,8 +390,8 @@ export class MemcachedCache extends ServerCache {
     const finalKey = this.#pageKey(key);
     const node = this.#cluster.nodeOf(finalKey);
     const failure = { operation: 'get', key };
-    const work = () => this.#valueOf(node, finalKey, failure);
-    return node.guard.run(() => node.track(work, deadlineMs), deadlineMs);
+    const work = (asker: Asker) => this.#valueOf(asker, finalKey, failure);
+    return node.run(work, deadlineMs);
   }
 
   /** @internal */
@@ -401,8 +404,8 @@ export class MemcachedCache extends ServerCache {
     const finalKey = this.#pageKey(key);
     const node = this.#cluster.nodeOf(finalKey);
     const bytes = this.codec.encodeBytes(token, key);
-    const work = async () => {
-      const found = await readItem(node, finalKey);
+    const work = async (asker: Asker) => {
+      const found = await readItem(asker, finalKey);
       if (found === undefined || !found.value.equals(bytes)) return false;
       // For the item that was read alone: the lease may have passed to another by now.
       const { cas } = found;
@@ -416,10 +419,10 @@ export class MemcachedCache extends ServerCache {
               extras: storeExtras(KIND.value, leaseExpirationOf(seconds)),
               value: bytes,
             };
-      const { status } = await node.ask(request, STATUS.notFound, STATUS.exists);
+      const { status } = await asker.ask(request, STATUS.notFound, STATUS.exists);
       return status === STATUS.ok;
     };
-    return node.guard.run(() => node.track(work, deadlineMs), deadlineMs);
+    return node.run(work, deadlineMs);
   }
 
   get #cluster(): Cluster {
@@ -427,11 +430,21 @@ export class MemcachedCache extends ServerCache {
     return this.#openCluster;
   }
 
-  #read<T>(node: MemcachedNode, failure: CacheFailure, work: () => Promise<T>, miss: T) {
+  #read<T>(
+    node: MemcachedNode,
+    failure: CacheFailure,
+    work: (asker: Asker) => Promise<T>,
+    miss: T,
+  ) {
     return this.read(node.guard, failure, () => node.track(work, this.readTimeoutMs), miss);
   }
 
-  #write<T>(node: MemcachedNode, failure: CacheFailure, work: () => Promise<T>, miss: T) {
+  #write<T>(
+    node: MemcachedNode,
+    failure: CacheFailure,
+    work: (asker: Asker) => Promise<T>,
+    miss: T,
+  ) {
     return this.write(node.guard, failure, () => node.track(work, this.writeTimeoutMs), miss);
   }
 
@@ -444,10 +457,13 @@ export class MemcachedCache extends ServerCache {
     throwFirst(await Promise.allSettled(groups.map(([node, places]) => work(node, places))));
   }
 
-  async #valueOf(node: MemcachedNode, finalKey: string, failure: CacheFailure): Promise<unknown> {
-    const found = await readItem(node, finalKey);
+  async #valueOf(asker: Asker, finalKey: string, failure: CacheFailure): Promise<unknown> {
+    const found = await readItem(asker, finalKey);
     if (found === undefined) return undefined;
-    return found.flags === KIND.value ? this.decode(found.value, failure) : pageOf(node, found);
+    if (found.flags === KIND.value) return this.decode(found.value, failure);
+    const page = await pageOf(asker, found);
+    if (page === undefined) this.report(new TypeError('The item is no entry of a cache.'), failure);
+    return page;
   }
 
   /** The final key; where Memcached would refuse it, a digest, for a page is nobody's fault. */
@@ -459,11 +475,11 @@ export class MemcachedCache extends ServerCache {
 
 /** Stores a value, or what an expired one leaves: nothing. */
 async function store(
-  node: MemcachedNode,
+  asker: Asker,
   item: Omit<Parameters<typeof storeItem>[1], 'kind'>,
 ): Promise<void> {
-  if (item.expiration === EXPIRED) await deleteItem(node, item.finalKey);
-  else await storeItem(node, { ...item, kind: KIND.value });
+  if (item.expiration === EXPIRED) await deleteItem(asker, item.finalKey);
+  else await storeItem(asker, { ...item, kind: KIND.value });
 }
 
 /** Whether the server did it, or would not. */

@@ -16,11 +16,17 @@ export interface ConnectionOptions {
  */
 const MEMJS_TIMEOUT = 3600;
 
+/** In the place of a command's number. */
+const NO_COMMAND = -1;
+
 /** So much later than a command's own deadline, of which its caller is told first. */
 const GRACE_MS = 250;
 
 /** The server has not answered for longer than anybody waits. */
 export class SilenceError extends Error {}
+
+/** A command that was not sent, as nobody waits for it any more. */
+class LateError extends SilenceError {}
 
 /**
  * One connection over memjs, used until its first fault: memjs does not tell those who wait that
@@ -33,6 +39,8 @@ export class Connection {
   /** When each command that is under way was sent, oldest first. */
   readonly #sentAt = new Map<Request, number>();
   #timer: NodeJS.Timeout | undefined;
+  readonly #waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  #isReady = false;
   #isCorked = false;
   #hasEnded = false;
 
@@ -60,7 +68,11 @@ export class Connection {
     server.password = password;
     this.#server = server;
     this.#readWholeAnswers();
-    server.sock(false, () => {});
+    // memjs tells of faults by command, and there may be none yet. It has strings for some.
+    server.onError(NO_COMMAND, (error: unknown) => {
+      this.end(typeof error === 'string' ? new Error(error) : (error as Error));
+    });
+    server.sock(false, () => this.#onReady());
     this.#socket = server._socket;
     this.#socket?.setNoDelay(noDelay);
     this.#socket?.on('error', (error) => this.end(error));
@@ -76,13 +88,16 @@ export class Connection {
     return this.#hasEnded;
   }
 
-  async send(request: Request): Promise<Reply> {
+  /** @param lateAt - By `performance.now()`: what was not sent by then never is. */
+  async send(request: Request, lateAt: number): Promise<Reply> {
     this.#sentAt.set(request, performance.now());
     this.#timer ??= this.#checkIn(this.patienceMs() + GRACE_MS);
-    this.#cork();
     try {
+      if (!this.#isReady) await this.#ready(lateAt);
+      this.#cork();
       return await exchange(this.#server, request);
     } catch (error) {
+      if (error instanceof LateError) throw error;
       // Whatever memjs fails a command for has ended the connection.
       this.end(error as Error);
       throw error;
@@ -91,12 +106,24 @@ export class Connection {
     }
   }
 
+  /** Waits for the user to be let in. memjs would send what has long been given up by then. */
+  async #ready(lateAt: number): Promise<void> {
+    await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    if (performance.now() >= lateAt) throw new LateError('It was connected to too late.');
+  }
+
+  #onReady(): void {
+    this.#isReady = true;
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+
   /** Closes the connection, which fails all that is under way. */
   end(error: Error): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     clearTimeout(this.#timer);
     this.#onEnd(this);
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
     this.#server.error(error);
     // memjs only ends, and forgets, one that it gives up.
     this.#socket?.destroy();

@@ -7,19 +7,19 @@ import {
   packManifest,
   unpackManifest,
 } from './chunks';
-import type { MemcachedNode } from './node';
+import type { Asker } from './node';
 import { MemcachedStatusError, OPCODES, type Reply, STATUS, storeExtras } from './protocol';
 
-/** What an item is, kept in its flags. */
+/** What an item is, kept in its flags. Small ones are what other clients have for kinds of theirs. */
 export const KIND = {
   /** A value, by the codec. */
   value: 0,
   /** A page's bytes. */
-  page: 1,
+  page: 0x63770001,
   /** Where the bytes of a page are that is too large for one item. */
-  manifest: 2,
+  manifest: 0x63770002,
   /** Some of them. */
-  chunk: 3,
+  chunk: 0x63770003,
 } as const;
 
 /** How an item is to be stored. */
@@ -37,10 +37,10 @@ export interface ItemToStore {
  *
  * @throws CacheValueError if the server will not have it; nothing is left under its key then.
  */
-export async function storeItem(node: MemcachedNode, item: ItemToStore): Promise<void> {
+export async function storeItem(asker: Asker, item: ItemToStore): Promise<void> {
   const { finalKey, bytes, kind, expiration } = item;
   try {
-    await node.ask({
+    await asker.ask({
       opcode: OPCODES.set,
       key: finalKey,
       extras: storeExtras(kind, expiration),
@@ -48,16 +48,16 @@ export async function storeItem(node: MemcachedNode, item: ItemToStore): Promise
     });
   } catch (error) {
     if (!(error instanceof MemcachedStatusError)) throw error;
-    await deleteItem(node, finalKey);
+    await deleteItem(asker, finalKey);
     throw refusal(item, error);
   }
 }
 
 /** Stores an item if there is none. @returns whether it was. @throws as {@link storeItem} does */
-export async function addItem(node: MemcachedNode, item: ItemToStore): Promise<boolean> {
+export async function addItem(asker: Asker, item: ItemToStore): Promise<boolean> {
   const { finalKey, bytes, kind, expiration } = item;
   try {
-    const { status } = await node.ask(
+    const { status } = await asker.ask(
       {
         opcode: OPCODES.add,
         key: finalKey,
@@ -73,27 +73,27 @@ export async function addItem(node: MemcachedNode, item: ItemToStore): Promise<b
 }
 
 /** Removes an item. @returns whether there was one */
-export async function deleteItem(node: MemcachedNode, finalKey: string): Promise<boolean> {
-  const { status } = await node.ask({ opcode: OPCODES.delete, key: finalKey }, STATUS.notFound);
+export async function deleteItem(asker: Asker, finalKey: string): Promise<boolean> {
+  const { status } = await asker.ask({ opcode: OPCODES.delete, key: finalKey }, STATUS.notFound);
   return status === STATUS.ok;
 }
 
 /** The item under a key. */
-export async function readItem(node: MemcachedNode, finalKey: string): Promise<Reply | undefined> {
-  const reply = await node.ask({ opcode: OPCODES.get, key: finalKey }, STATUS.notFound);
+export async function readItem(asker: Asker, finalKey: string): Promise<Reply | undefined> {
+  const reply = await asker.ask({ opcode: OPCODES.get, key: finalKey }, STATUS.notFound);
   return reply.status === STATUS.ok ? reply : undefined;
 }
 
 /** Stores a page: in one item, or in chunks, of which nobody knows before all are there. */
 export async function storePage(
-  node: MemcachedNode,
+  asker: Asker,
   item: Omit<ItemToStore, 'kind'>,
   maxItemBytes: number,
 ): Promise<void> {
   const { bytes, finalKey } = item;
-  if (bytes.length <= maxItemBytes) return storeItem(node, { ...item, kind: KIND.page });
+  if (bytes.length <= maxItemBytes) return storeItem(asker, { ...item, kind: KIND.page });
   if (bytes.length > maxItemBytes * MAX_CHUNKS) {
-    await deleteItem(node, finalKey);
+    await deleteItem(asker, finalKey);
     throw new CacheValueError(
       `${JSON.stringify(item.key)} was not stored. Its ${bytes.length} bytes are more than ${MAX_CHUNKS} items of options.maxItemBytes (${maxItemBytes}).`,
       item.key,
@@ -103,7 +103,7 @@ export async function storePage(
   try {
     await Promise.all(
       chunksOf(manifest).map(({ key, start, end }) =>
-        storeItem(node, {
+        storeItem(asker, {
           ...item,
           finalKey: key,
           bytes: bytes.subarray(start, end),
@@ -113,23 +113,23 @@ export async function storePage(
     );
   } catch (error) {
     // The page that this one was to replace.
-    await deleteItem(node, finalKey);
+    await deleteItem(asker, finalKey);
     throw error;
   }
-  await storeItem(node, { ...item, bytes: packManifest(manifest), kind: KIND.manifest });
+  await storeItem(asker, { ...item, bytes: packManifest(manifest), kind: KIND.manifest });
 }
 
 /** The bytes of a page from what was found under its key; `undefined` if it is not whole. */
-export async function pageOf(node: MemcachedNode, found: Reply): Promise<Buffer | undefined> {
+export async function pageOf(asker: Asker, found: Reply): Promise<Buffer | undefined> {
   if (found.flags === KIND.page) return found.value;
   if (found.flags !== KIND.manifest) return undefined;
   const manifest = unpackManifest(found.value);
-  return manifest === undefined ? undefined : join(node, manifest);
+  return manifest === undefined ? undefined : join(asker, manifest);
 }
 
-async function join(node: MemcachedNode, manifest: Manifest): Promise<Buffer | undefined> {
+async function join(asker: Asker, manifest: Manifest): Promise<Buffer | undefined> {
   const chunks = chunksOf(manifest);
-  const found = await Promise.all(chunks.map(({ key }) => readItem(node, key)));
+  const found = await Promise.all(chunks.map(({ key }) => readItem(asker, key)));
   const isWhole = chunks.every(
     ({ start, end }, i) => found[i]?.flags === KIND.chunk && found[i].value.length === end - start,
   );

@@ -10,9 +10,22 @@ const PROBE_TIMEOUT_MS = 1000;
 
 /** What commands go over: connections of this package's own, or one that was handed in. */
 interface Line {
-  send(request: Request): Promise<Reply>;
+  /** @param lateAt - By `performance.now()`: it is not sent from then on. */
+  send(request: Request, lateAt: number): Promise<Reply>;
   extendPatience(ms: number): void;
   end(): void;
+}
+
+/** A server, as one operation sees it: until its deadline. */
+export interface Asker {
+  /**
+   * The answer to a command.
+   *
+   * @param expected - Answers that are not errors.
+   * @throws {@link MemcachedStatusError} If it is another one; {@link CacheUnavailableError} if
+   *   there is none, or it is too late to ask.
+   */
+  ask(request: Request, ...expected: readonly number[]): Promise<Reply>;
 }
 
 /** One server of a cache, behind its guard. */
@@ -30,24 +43,38 @@ export class MemcachedNode {
       name: this.name,
       maxPending,
       probeTimeoutMs: PROBE_TIMEOUT_MS,
-      ping: () => this.ask({ opcode: OPCODES.noop, key: '' }),
+      ping: () => {
+        const lateAt = performance.now() + PROBE_TIMEOUT_MS;
+        return this.#ask({ opcode: OPCODES.noop, key: '' }, [], lateAt);
+      },
       isAnswer: (error) =>
         error instanceof MemcachedStatusError || error instanceof CacheValueError,
     });
   }
 
-  /**
-   * The answer to a command.
-   *
-   * @param expected - Answers that are not errors.
-   * @throws {@link MemcachedStatusError} If it is another one; {@link CacheUnavailableError} if
-   *   there is none.
-   */
-  async ask(request: Request, ...expected: readonly number[]): Promise<Reply> {
+  /** What `work` comes to. @throws as its guard does */
+  run<T>(work: (asker: Asker) => Promise<T>, deadlineMs: number): Promise<T> {
+    return this.guard.run(() => this.track(work, deadlineMs), deadlineMs);
+  }
+
+  /** Does `work`, which {@link MemcachedNode.close} waits for. */
+  track<T>(work: (asker: Asker) => Promise<T>, deadlineMs: number): Promise<T> {
+    this.#line.extendPatience(deadlineMs);
+    const lateAt = performance.now() + deadlineMs;
+    const done = work({ ask: (request, ...expected) => this.#ask(request, expected, lateAt) });
+    this.#underWay.add(done);
+    const forget = () => this.#underWay.delete(done);
+    done.then(forget, forget);
+    return done;
+  }
+
+  async #ask(request: Request, expected: readonly number[], lateAt: number): Promise<Reply> {
     let reply: Reply;
     try {
       if (this.#isClosed) throw new Error('close() was called.');
-      reply = await this.#line.send(request);
+      // What is made of several commands must not go on when its caller was told that it failed.
+      if (performance.now() >= lateAt) throw new SilenceError('It is too late to ask.');
+      reply = await this.#line.send(request, lateAt);
     } catch (error) {
       const reason = error instanceof SilenceError ? 'timeout' : 'refused';
       throw new CacheUnavailableError(`${this.name}: ${(error as Error).message}`, reason, {
@@ -56,16 +83,6 @@ export class MemcachedNode {
     }
     if (reply.status === STATUS.ok || expected.includes(reply.status)) return reply;
     throw new MemcachedStatusError(this.name, reply.status);
-  }
-
-  /** Does `work`, which {@link MemcachedNode.close} waits for. */
-  track<T>(work: () => Promise<T>, deadlineMs: number): Promise<T> {
-    this.#line.extendPatience(deadlineMs);
-    const done = work();
-    this.#underWay.add(done);
-    const forget = () => this.#underWay.delete(done);
-    done.then(forget, forget);
-    return done;
   }
 
   /** Lets go of the connections once what is under way is done. */

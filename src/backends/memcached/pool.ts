@@ -34,7 +34,7 @@ export class Pool {
    * Sends a command over the connection that has least to do, or one more if all have something.
    * Commands for one key that are under way together go over one, and so in order.
    */
-  async send(request: Request): Promise<Reply> {
+  async send(request: Request, lateAt: number): Promise<Reply> {
     const { key } = request;
     let inUse = this.#keys.get(key);
     if (inUse === undefined || inUse.connection.hasEnded) {
@@ -43,7 +43,7 @@ export class Pool {
     }
     inUse.commands += 1;
     try {
-      return await inUse.connection.send(request);
+      return await inUse.connection.send(request, lateAt);
     } finally {
       inUse.commands -= 1;
       if (inUse.commands === 0 && this.#keys.get(key) === inUse) this.#keys.delete(key);

@@ -500,17 +500,21 @@ describeWithServer('memcached', 'MemcachedCache', () => {
     expect(await cache.delete('missing')).toBe(false);
   });
 
-  test('an entry of somebody else is reported, and a miss', async () => {
-    const onFailure = jest.fn();
-    const reporting = open({ onFailure });
-    await say(server, 'set :1:key 0 0 7\r\nforeign');
-    expect(await reporting.get('key', 'fallback')).toBe('fallback');
-    expect(await reporting.getMany(['key'])).toEqual({});
-    expect(onFailure.mock.calls.map(([, failure]) => failure)).toEqual([
-      { operation: 'get', key: 'key' },
-      { operation: 'getMany', key: 'key' },
-    ]);
-  });
+  // Other clients have kinds of their own in the flags: 1 is a pickle, 2 an integer, …
+  test.each([0, 1, 2, 3, 16])(
+    'an entry of somebody else is reported, and a miss: flags %d',
+    async (flags) => {
+      const onFailure = jest.fn();
+      const reporting = open({ onFailure });
+      await say(server, `set :1:key ${flags} 0 7\r\nforeign`);
+      expect(await reporting.get('key', 'fallback')).toBe('fallback');
+      expect(await reporting.getMany(['key'])).toEqual({});
+      expect(onFailure.mock.calls.map(([, failure]) => failure)).toEqual([
+        { operation: 'get', key: 'key' },
+        { operation: 'getMany', key: 'key' },
+      ]);
+    },
+  );
 
   test('a serializer of the options takes the place of the default one (MEMC-04)', async () => {
     const json = open({ serializer: 'json' });

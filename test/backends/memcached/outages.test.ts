@@ -247,6 +247,47 @@ describe('a server that', () => {
     expect(opcodes).toEqual([0x01, 0x04]);
   });
 
+  /** An answer that something was done, or found to be so. */
+  function done(request: Buffer): Buffer {
+    const header = Buffer.alloc(24);
+    header[0] = 0x81;
+    header[1] = request[1]!;
+    request.copy(header, 12, 12, 16);
+    return header;
+  }
+
+  test('takes long to let the user in is not sent late what was given up', async () => {
+    const opcodes: number[] = [];
+    const url = await listen((socket, request) => {
+      opcodes.push(request[1]!);
+      setTimeout(() => socket.write(done(request)), 80);
+    });
+    const cache = open(`me:secret@${url}`, { maxPoolSize: 1 });
+    const value = { byteLength: 4, toBytes: () => Buffer.from('page') };
+    await expect(cache.setFrozen('page', value, 60, 100)).rejects.toMatchObject({
+      reason: 'timeout',
+    });
+    await cache.set('key', 1);
+    expect(opcodes).toEqual([0x20, 0x21, 0x01]);
+  });
+
+  test('takes long for the parts of a page is not told of them late', async () => {
+    const keys: string[] = [];
+    const url = await listen((socket, request) => {
+      const keyAt = 24 + request[4]!;
+      keys.push(request.toString('latin1', keyAt, keyAt + request.readUInt16BE(2)));
+      setTimeout(() => socket.write(done(request)), 150);
+    });
+    const cache = open(url, { maxItemBytes: 1000 });
+    const value = { byteLength: 1500, toBytes: () => Buffer.alloc(1500) };
+    await expect(cache.setFrozen('page', value, 60, 100)).rejects.toMatchObject({
+      reason: 'timeout',
+    });
+    await cache.close();
+    expect(keys).toHaveLength(2);
+    expect(keys).not.toContain(':1:page');
+  });
+
   test('never lets the user in does not keep the process alive', async () => {
     const url = await listen(() => {});
     const { stdout } = await runScript(`
