@@ -18,6 +18,8 @@ export interface ConfigFile {
   readonly routers?: readonly DatabaseRouter[];
 }
 
+type Module<Default> = ConfigFile & { readonly default?: Default };
+
 const NAMES = ['js', 'mjs', 'cjs', 'ts'].map((extension) => `cachewright.config.${extension}`);
 
 /**
@@ -31,9 +33,10 @@ export async function applyConfigFile(file: string | undefined, directory: strin
   const path = findFile(file, directory);
   let exported: ConfigFile;
   try {
-    const loaded = (await load(path)) as ConfigFile & { default?: ConfigFile };
-    // What `import()` makes of CommonJS has its exports in `default` as well.
-    exported = { ...loaded.default, ...loaded };
+    const loaded = (await load(path)) as Module<Module<ConfigFile>>;
+    // What `import()` makes of CommonJS has its exports in `default` as well; among them is another
+    // `default` if it was compiled from an ES module.
+    exported = { ...loaded.default?.default, ...loaded.default, ...loaded };
     const { caches, databases, routers } = exported;
     if (databases !== undefined) configureDatabases(databases, { routers });
     if (caches !== undefined) configureCaches(caches);

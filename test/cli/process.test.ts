@@ -61,6 +61,7 @@ test.each([
   ['cachewright.config.mjs', `export const { databases, caches, routers } = {${SETTINGS}};`],
   ['cachewright.config.cjs', `module.exports = {${SETTINGS}};`],
   ['cachewright.config.js', `module.exports = {${SETTINGS}};`],
+  ['cachewright.config.js', `exports.__esModule = true; exports.default = {${SETTINGS}};`],
 ])('%s is read: %s (CLI-01, CLI-03, CLI-07)', async (file, text) => {
   const site = makeSite('kysely', 'libsql');
   writeFileSync(join(site, file), text);
