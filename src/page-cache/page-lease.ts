@@ -40,6 +40,7 @@ export class PageLease {
   readonly #token = randomUUID();
   readonly #renewUntil: number;
   #timer: NodeJS.Timeout | undefined;
+  #hasEnded = false;
 
   private constructor(settings: PageSettings, key: string) {
     this.#settings = settings;
@@ -99,6 +100,8 @@ export class PageLease {
 
   /** Lets others have their turn, as soon as they find what came of this one. */
   async end(landing: Landing): Promise<void> {
+    // Even if it cannot be given back: it lapses by itself then.
+    this.#hasEnded = true;
     clearTimeout(this.#timer);
     if (landing.kind === 'stored') await landing.written;
     await this.#extend(0);
@@ -116,7 +119,7 @@ export class PageLease {
     // A handler that takes longer than anybody waits for it is left to itself.
     if (performance.now() > this.#renewUntil) return;
     this.#timer = setTimeout(async () => {
-      if (await this.#extend(LEASE_SECONDS)) this.#renewLater();
+      if ((await this.#extend(LEASE_SECONDS)) && !this.#hasEnded) this.#renewLater();
     }, RENEWAL_MS);
     this.#timer.unref();
   }

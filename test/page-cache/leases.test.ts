@@ -152,6 +152,30 @@ test('who takes longer than a lease renews it', async () => {
   expect(await texts(answers)).toEqual(['page 1', 'page 1']);
 });
 
+test('a lease that cannot be given back is not renewed any more', async () => {
+  const { processes, underWay, release } = await open(page, 1, { onError: () => {} });
+  const { cache, ask } = processes[0]!;
+  let answerRenewal = () => {};
+  const renewals = jest.fn(() => new Promise<void>((resolve) => (answerRenewal = resolve)));
+  cache.extendLease = async (_key, _token, seconds) => {
+    if (seconds === 0) throw new Error('connection refused');
+    await renewals();
+    return true;
+  };
+  const answer = ask();
+  await until(() => underWay() === 1 && renewals.mock.calls.length === 1);
+  const renewed = answerRenewal;
+  release();
+  await answer;
+  // Whether it may be stored is asked, too.
+  await until(() => renewals.mock.calls.length === 2);
+  answerRenewal();
+  await pass(50);
+  renewed();
+  await pass(700);
+  expect(renewals).toHaveBeenCalledTimes(2);
+});
+
 test('who was stuck while another had its turn does not overwrite its page', async () => {
   const { processes, underWay, releaseOne } = await open(page, 2);
   const [stuck, other] = processes;
