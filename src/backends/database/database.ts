@@ -83,6 +83,6 @@ function titleOf(source: KnownSource): string {
   const title = TITLES[source.vendor];
   if (source.kind !== 'url') return title;
   if (source.vendor === 'sqlite') return `${title} in ${source.url.replace(/^[a-z]+:/i, '')}`;
-  const { host } = new URL(source.url);
+  const host = URL.canParse(source.url) ? new URL(source.url).host : '';
   return host === '' ? title : `${title} at ${host}`;
 }

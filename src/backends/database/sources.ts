@@ -66,7 +66,12 @@ export function recognize(source: unknown): KnownSource {
   if (typeof source === 'string' || source instanceof URL) {
     const url = String(source);
     const vendor = VENDOR_OF_SCHEME.get(schemeOf(url));
-    if (vendor !== undefined) return { kind: 'url', vendor, url };
+    if (vendor !== undefined && isReadable(vendor, url)) return { kind: 'url', vendor, url };
+    if (vendor !== undefined) {
+      throw new TypeError(
+        `A database's URL that begins with ${JSON.stringify(schemeOf(url))} cannot be read. Percent-encode what is special in its user and password.`,
+      );
+    }
     // The rest of it may hold a password.
     throw new TypeError(
       `A database's URL begins with ${JSON.stringify(schemeOf(url))}. Give one that begins with postgres:, mysql:, mariadb:, sqlite: or file:.`,
@@ -89,6 +94,13 @@ export function recognize(source: unknown): KnownSource {
   throw new TypeError(
     'A database is neither a URL, a Kysely, a pool of pg or mysql2, nor an open database of libsql, better-sqlite3 or node:sqlite.',
   );
+}
+
+/** Before a driver tries, and puts the password into its error. */
+function isReadable(vendor: Vendor, url: string): boolean {
+  if (vendor === 'sqlite') return true;
+  // For PostgreSQL the host may stand in the query, as a socket's folder does.
+  return URL.canParse(vendor === 'postgres' ? url.replace('@/', '@host/') : url);
 }
 
 function schemeOf(url: string): string {

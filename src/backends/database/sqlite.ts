@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import type { Dialect, SqliteDatabase, SqliteStatement } from 'kysely';
+import { CacheUnavailableError } from '../../errors';
 import { loadKysely } from './kysely-package';
 import type { SqliteHandleLike } from './sources';
+import { isBusy } from './sql-errors';
 
 /** A statement of `node:sqlite`, whose parameters are not in a list. */
 interface NodeStatement {
@@ -13,12 +15,21 @@ interface NodeStatement {
 /** Milliseconds for which a call blocks the process while another connection writes. */
 const BLOCKING_MS = 5;
 
-/** @throws Error if no package for SQLite is there */
+/** @throws CacheUnavailableError if it cannot be opened; Error if no package for SQLite is there */
 export function openSqlite(url: string): SqliteHandleLike {
-  const handle = openFile(pathOf(url));
-  // Readers and the writer do not wait for each other; the last writes may be lost if the machine,
-  // and not only the process, goes down.
-  (handle.prepare('pragma journal_mode = wal') as SqliteStatement).all([]);
+  const path = pathOf(url);
+  const handle = openFile(path);
+  try {
+    // Readers and the writer do not wait for each other; the last writes may be lost if the machine,
+    // and not only the process, goes down.
+    (handle.prepare('pragma journal_mode = wal') as SqliteStatement).all([]);
+  } catch (error) {
+    // Somebody writes who does not know of it yet. It will do without until it is opened again.
+    if (!isBusy(error as object)) {
+      handle.close();
+      throw unopened(path, error);
+    }
+  }
   handle.exec('pragma synchronous = normal');
   handle.exec(`pragma busy_timeout = ${BLOCKING_MS}`);
   return handle;
@@ -35,12 +46,19 @@ function openFile(path: string): SqliteHandleLike {
     try {
       return open();
     } catch (error) {
-      if (!isMissing(error as NodeJS.ErrnoException, name)) throw error;
+      if (!isMissing(error as NodeJS.ErrnoException, name)) throw unopened(path, error);
     }
   }
   throw new Error(
     'A database at sqlite: needs the package libsql or better-sqlite3. Install one: npm install libsql',
   );
+}
+
+function unopened(path: string, cause: unknown): CacheUnavailableError {
+  const { message } = cause as Error;
+  return new CacheUnavailableError(`SQLite in ${path} cannot be opened: ${message}`, 'refused', {
+    cause,
+  });
 }
 
 function isMissing({ code, message }: NodeJS.ErrnoException, name: string): boolean {

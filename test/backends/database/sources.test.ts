@@ -242,3 +242,26 @@ test.each([
 test('a database that makes no sense is refused as the cache is made', () => {
   expect(() => new DatabaseCache('t', { options: { database: {} } })).toThrow(TypeError);
 });
+
+test.each([
+  'postgres://site:s3cret/1@db.internal/site',
+  'mysql://site:s3cret#1@db.internal/site',
+  'mariadb://site:s3cret@db.internal:99999/site',
+])(
+  'a URL that cannot be read is refused as the cache is made, without its password',
+  (database) => {
+    const make = () => new DatabaseCache('t', { options: { database } });
+    expect(make).toThrow(/Percent-encode/);
+    expect(make).not.toThrow(/s3cret/);
+  },
+);
+
+test('the host of a PostgreSQL may stand in the query of its URL', async () => {
+  const url = 'postgres://site@/site?host=/nowhere';
+  const cache = new DatabaseCache('t', { options: { database: url } });
+  await expect(cache.get('key')).rejects.toMatchObject({
+    code: 'ERR_CACHE_UNAVAILABLE',
+    message: expect.stringContaining('/nowhere/.s.PGSQL.5432'),
+  });
+  await cache.close();
+});

@@ -55,3 +55,34 @@ test('a write that never gets its turn is refused, and what is written later is 
   other.exec('delete from "cache"');
   expect(await cache.get('key')).toBeUndefined();
 });
+
+test('a file that another process writes to as it is opened is opened all the same', async () => {
+  // One that was not made by us, and so keeps no log yet.
+  const file = `${path}.new`;
+  const writer = new Database(file);
+  const [{ sql: statement }] = other.prepare('select sql from sqlite_master').all() as [
+    { sql: string },
+  ];
+  writer.exec(statement);
+  writer.exec('begin immediate');
+  const opened = new DatabaseCache('cache', { options: { database: `sqlite:${file}` } });
+  expect(await opened.get('key', 'fallback')).toBe('fallback');
+  writer.exec('commit');
+  await opened.set('key', 1);
+  expect(await opened.get('key')).toBe(1);
+  await opened.close();
+  writer.close();
+});
+
+test.each([
+  ['in a folder that is not there', () => `${path}.none/cache.db`],
+  ['that is no database', () => __filename],
+])('a file %s is unavailable, and named', async (_name, file) => {
+  const broken = new DatabaseCache('cache', { options: { database: `sqlite:${file()}` } });
+  await expect(broken.get('key')).rejects.toMatchObject({
+    code: 'ERR_CACHE_UNAVAILABLE',
+    reason: 'refused',
+    message: expect.stringContaining(file()),
+  });
+  await broken.close();
+});
