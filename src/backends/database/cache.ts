@@ -522,7 +522,7 @@ export class DatabaseCache extends ServerCache {
   }
 
   #makePlace(open: OpenDatabase): Place {
-    const table = openTable(open, this.tableName);
+    const table = openTable(open, this.tableName, this.writeTimeoutMs);
     const guard = new ServerGuard({
       name: open.title,
       maxPending: this.maxPending,

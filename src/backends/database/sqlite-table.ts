@@ -1,13 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueryResult, RawBuilder } from 'kysely';
+import type { OpenDatabase } from './database';
 import { OnConflictTable } from './on-conflict-table';
 import { isBusy } from './sql-errors';
 
-/** Milliseconds for which a statement is tried again while another connection writes. */
-const BUSY_MS = 1000;
-
 /** The statements as SQLite takes them. */
 export class SqliteTable extends OnConflictTable {
+  readonly #patienceMs: number;
+
+  /** @param patienceMs - For how long a statement is tried again while another connection writes. */
+  constructor(database: OpenDatabase, name: string, patienceMs: number) {
+    super(database, name);
+    this.#patienceMs = patienceMs;
+  }
+
   override async increment(key: string, delta: number, expiresAt: number, now: number) {
     const { sql, valueColumn } = this;
     const text = sql`cast(${valueColumn} as text)`;
@@ -36,8 +42,11 @@ export class SqliteTable extends OnConflictTable {
       try {
         return await super.run<R>(query);
       } catch (error) {
-        if (!isBusy(error as object) || performance.now() - startedAt > BUSY_MS) throw error;
-        await delay(1 + Math.random() * 10);
+        if (!isBusy(error as object) || performance.now() - startedAt > this.#patienceMs) {
+          throw error;
+        }
+        // Often: another process that writes on and on leaves but short gaps.
+        await delay(1 + Math.random());
       }
     }
   }
