@@ -109,7 +109,8 @@ export class MemcachedCache extends ServerCache {
       return address.username === undefined ? { ...address, username, password } : address;
     });
     const memjs = loadMemjs();
-    const { noDelay = DEFAULTS.noDelay, keepAlive = DEFAULTS.keepAlive } = options;
+    const noDelay = flag(options, 'noDelay', DEFAULTS.noDelay);
+    const keepAlive = flag(options, 'keepAlive', DEFAULTS.keepAlive);
     const patienceMs = Math.max(this.readTimeoutMs, this.writeTimeoutMs);
     const pool = { maxPoolSize, connectTimeoutMs, noDelay, keepAlive, patienceMs };
     this.#connect = () => Cluster.connect(memjs, addresses, pool, maxPending);
@@ -520,11 +521,21 @@ function throwFirst(outcomes: readonly PromiseSettledResult<unknown>[]): void {
 
 function withErrorsAsMisses(params: CacheParams): CacheParams {
   const options = (params.options ?? {}) as MemcachedOptions;
-  if (options.ignoreExc !== true) return params;
+  if (!flag(options, 'ignoreExc', false)) return params;
   if (options.onError === 'throw') {
     throw new TypeError("options.ignoreExc is true, but options.onError is 'throw'. Give one.");
   }
   return { ...params, options: { ...options, onError: 'miss' } };
+}
+
+function flag(
+  options: MemcachedOptions,
+  name: 'ignoreExc' | 'noDelay' | 'keepAlive',
+  otherwise: boolean,
+): boolean {
+  const value = options[name] ?? otherwise;
+  if (typeof value === 'boolean') return value;
+  throw new TypeError(`options.${name} is ${JSON.stringify(value)}. Give true or false.`);
 }
 
 function wholeNumber(

@@ -16,7 +16,8 @@ export function escapeGlob(text: string): string {
  */
 export function prefixPattern(keyFunction: KeyFunction, keyPrefix: string): string {
   const parts = keyFunction(KEY, keyPrefix, VERSION).split(new RegExp(`${KEY}|${VERSION}`));
-  if (parts.length === 1 || parts.every((part) => part === ''))
+  // A pattern that begins with anything would find the keys of others.
+  if (parts.length === 1 || parts[0] === '')
     throw opaque('clear()', "Give options.clears: 'database', or delete");
   return parts.map(escapeGlob).join('*');
 }

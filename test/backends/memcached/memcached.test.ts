@@ -529,6 +529,9 @@ describeWithServer('memcached', 'MemcachedCache', () => {
   });
 
   test.each([
+    [{ ignoreExc: 'yes' }, /ignoreExc is "yes"\. Give true or false/],
+    [{ noDelay: 'no' }, /noDelay is "no"/],
+    [{ keepAlive: 1 }, /keepAlive is 1/],
     [{ maxPoolSize: 0 }, /maxPoolSize/],
     [{ maxPoolSize: 1.5 }, /maxPoolSize/],
     [{ connectTimeoutMs: -1 }, /connectTimeoutMs/],

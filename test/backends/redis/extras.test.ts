@@ -115,6 +115,9 @@ describeWithServer('redis', 'what RedisCache can do more than others', () => {
       await cache.set('key', 1);
       await expect(cache.clear()).rejects.toThrow(/options\.clears/);
       expect(await cache.get('key')).toBe(1);
+      const unprefixed = open({ keyFunction: (key, _prefix, version) => `${version}:${key}` });
+      await expect(unprefixed.clear()).rejects.toThrow(/options\.clears/);
+      expect(await cache.get('key')).toBe(1);
     });
 
     test('keys() finds the keys of one version, by a pattern', async () => {
