@@ -181,7 +181,7 @@ describeWithServer('redis', 'connections of a RedisCache', () => {
 
   test('are closed once what is under way is done', async () => {
     const server = await start();
-    const cache = open(server.url);
+    const cache = open(server.url, { readTimeoutMs: 20_000, writeTimeoutMs: 20_000 });
     const large = Buffer.alloc(1_000_000, 'x');
     await cache.set('large', large);
     const reads = Promise.all(Array.from({ length: 30 }, () => cache.get<Buffer>('large')));
