@@ -121,7 +121,8 @@ describe('sent as bytes', () => {
   });
 
   test('two Host lines', async () => {
-    const attack = ['GET /page HTTP/1.1', 'Host: www.example.com', 'Host: evil.example'];
+    // Handlers are shown the first.
+    const attack = ['GET /page HTTP/1.1', 'Host: evil.example', 'Host: www.example.com'];
     expect((await victimAfter(attack)).body).toBe(VICTIM);
   });
 

@@ -68,8 +68,10 @@ test.each(Object.entries(FIRST))(
   async (_what, first) => {
     const [status, respond] = first;
     const { app } = pageApp((res, call, req) => {
+      // Without the list of what the page varies on, the error would be stored where all look first.
+      if (call > 1) return respond(res, call, req);
       res.setHeader('Vary', 'X-Broken');
-      return req.headers['x-broken'] === undefined ? res.end('the page') : respond(res, call, req);
+      return res.end('the page');
     });
     await visit(app, '/page').expect(200, 'the page');
     for (const _try of [1, 2]) {

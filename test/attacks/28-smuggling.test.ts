@@ -204,18 +204,4 @@ describe('requests one behind the other', () => {
     // Once for the page, once for the request with a body, once for the last.
     expect(origin.calls).toBe(3);
   });
-
-  test.each([
-    ['length and chunks', 'Content-Length: 6', 'Transfer-Encoding: chunked'],
-    ['two lengths', 'Content-Length: 5', 'Content-Length: 6'],
-    ['a length that is none', 'Content-Length: +5'],
-    ['chunks in disguise', 'Transfer-Encoding: xchunked', 'Content-Length: 5'],
-  ])('%s in a request are refused, and leave the cache alone', async (_how, ...headers) => {
-    const { app, origin } = echoApp();
-    site = await serveRaw(app);
-    const answer = await site.exchange(`${GET('/page', ...headers)}0\r\n\r\nG${LAST}`);
-    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
-    expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
-    expect(origin.calls).toBe(0);
-  });
 });

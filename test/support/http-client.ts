@@ -62,7 +62,9 @@ export async function serveHttp2(listener: Listener): Promise<Site> {
     port,
     get: (path, headers = {}, method = 'GET') =>
       new Promise((resolve, reject) => {
-        const stream = session.request({ ':path': path, ':method': method, ...headers });
+        // Only of GET and HEAD does Node know by itself that no body follows.
+        const fields = { ':path': path, ':method': method, ...headers };
+        const stream = session.request(fields, { endStream: true });
         stream.on('error', reject);
         stream.on('response', (fields) => {
           const { ':status': status, ...rest } = fields;
