@@ -90,10 +90,12 @@ export class Connection {
 
   /** @param lateAt - By `performance.now()`: what was not sent by then never is. */
   async send(request: Request, lateAt: number): Promise<Reply> {
+    this.#checkOpen();
     this.#sentAt.set(request, performance.now());
     this.#timer ??= this.#checkIn(this.patienceMs() + GRACE_MS);
     try {
       if (!this.#isReady) await this.#ready(lateAt);
+      this.#checkOpen();
       this.#cork();
       return await exchange(this.#server, request);
     } catch (error) {
@@ -104,6 +106,11 @@ export class Connection {
     } finally {
       this.#sentAt.delete(request);
     }
+  }
+
+  /** Over one that has ended, memjs would open another, which nobody closes. */
+  #checkOpen(): void {
+    if (this.#hasEnded) throw new Error('The connection was closed before the command was sent.');
   }
 
   /** Waits for the user to be let in. memjs would send what has long been given up by then. */

@@ -1,0 +1,29 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { Connection } from '../../../src/backends/memcached/connection';
+import { loadMemjs } from '../../../src/backends/memcached/memjs';
+
+test('a connection that has ended opens no other for what is sent later', async () => {
+  let connections = 0;
+  const server = createServer(() => {
+    connections += 1;
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const options = { connectTimeoutMs: 1000, noDelay: true, keepAlive: false };
+  const address = { host: '127.0.0.1', port, username: undefined, password: undefined };
+  const connection = new Connection(
+    loadMemjs(),
+    address as never,
+    options,
+    () => 1000,
+    () => {},
+  );
+  while (connections === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+  connection.end(new Error('the server has hung up'));
+  const late = connection.send({ key: 'key' } as never, performance.now() + 1000);
+  await expect(late).rejects.toThrow(/closed before the command was sent/);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(connections).toBe(1);
+  server.close();
+});
