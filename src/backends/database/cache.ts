@@ -522,7 +522,8 @@ export class DatabaseCache extends ServerCache {
   }
 
   #makePlace(open: OpenDatabase): Place {
-    const table = openTable(open, this.tableName, this.writeTimeoutMs);
+    // Before the deadline: a file that is written to by others is no server that has failed.
+    const table = openTable(open, this.tableName, this.writeTimeoutMs * 0.9);
     const guard = new ServerGuard({
       name: open.title,
       maxPending: this.maxPending,
