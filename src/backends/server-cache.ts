@@ -1,4 +1,5 @@
 import { BaseCache, type CacheParams } from '../cache/base-cache';
+import type { Deadline } from '../cache/deadline';
 import { type SerializerOption, ValueCodec } from '../cache/value-codec';
 import { warnSeldom } from '../cache/warn-seldom';
 import type { ServerGuard } from './server-guard';
@@ -87,7 +88,7 @@ export abstract class ServerCache extends BaseCache {
   protected read<T>(
     guard: ServerGuard,
     failure: CacheFailure,
-    work: () => Promise<T>,
+    work: (deadline: Deadline) => Promise<T>,
     miss: T,
   ): Promise<T> {
     return this.#orMiss(guard.run(work, this.readTimeoutMs), failure, miss);
@@ -97,7 +98,7 @@ export abstract class ServerCache extends BaseCache {
   protected write<T>(
     guard: ServerGuard,
     failure: CacheFailure,
-    work: () => Promise<T>,
+    work: (deadline: Deadline) => Promise<T>,
     miss: T,
   ): Promise<T> {
     return this.#orMiss(guard.run(work, this.writeTimeoutMs), failure, miss);

@@ -5,7 +5,7 @@ import {
   type FailureReason,
   handleWhen,
 } from 'cockatiel';
-import { withDeadline } from '../cache/deadline';
+import { type Deadline, withDeadline } from '../cache/deadline';
 import { CacheUnavailableError } from '../errors';
 
 /** Failures in a row after which a server is left alone. */
@@ -23,7 +23,7 @@ export interface GuardedServer {
   /** Milliseconds within which it must answer a {@link GuardedServer.ping}. */
   readonly probeTimeoutMs: number;
   /** Asks whether it is there. */
-  readonly ping: () => Promise<unknown>;
+  readonly ping: (deadline: Deadline) => Promise<unknown>;
   /** Whether an error is the server's answer, so that it is alive and only will not do this. */
   readonly isAnswer: (error: unknown) => boolean;
 }
@@ -60,7 +60,7 @@ export class ServerGuard {
    * @throws {@link CacheUnavailableError} If the server is left alone, has too much to do, or does
    *   not answer within `deadlineMs`; else what `work` throws.
    */
-  run<T>(work: () => Promise<T>, deadlineMs: number): Promise<T> {
+  run<T>(work: (deadline: Deadline) => Promise<T>, deadlineMs: number): Promise<T> {
     const { name, maxPending } = this.#server;
     if (this.isOpen) {
       const cause = lastError(this.#breaker.lastFailure);
@@ -90,9 +90,9 @@ export class ServerGuard {
     this.#timer = undefined;
   }
 
-  #watch<T>(work: () => Promise<T>, deadlineMs: number): Promise<T> {
+  #watch<T>(work: (deadline: Deadline) => Promise<T>, deadlineMs: number): Promise<T> {
     return withDeadline(
-      this.#count(work),
+      (deadline) => this.#count(() => work(deadline)),
       deadlineMs,
       () =>
         new CacheUnavailableError(
@@ -123,7 +123,9 @@ export class ServerGuard {
   #probe(): void {
     const { ping, probeTimeoutMs } = this.#server;
     // A failed probe opens the breaker again, which sets the next one off.
-    this.#breaker.execute(() => this.#watch(async () => ping(), probeTimeoutMs)).catch(() => {});
+    this.#breaker
+      .execute(() => this.#watch(async (deadline) => ping(deadline), probeTimeoutMs))
+      .catch(() => {});
   }
 }
 

@@ -418,7 +418,7 @@ export abstract class BaseCache {
 
   #within<T>(ms: number, work: Promise<T>): Promise<T> {
     return withDeadline(
-      work,
+      () => work,
       ms,
       () =>
         new CacheUnavailableError(`${this.constructor.name} took longer than ${ms} ms.`, 'timeout'),

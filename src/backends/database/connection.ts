@@ -12,12 +12,16 @@ export const PATIENCE_MS = 5000;
  * connection is not used again: whoever got it next would wait behind that query.
  */
 export function patiently<T>(query: Promise<T>, onLate: (error: Error) => void): Promise<T> {
-  return withDeadline(query, PATIENCE_MS, () => {
-    const error = new CacheUnavailableError(
-      `A connection to the database did not answer for ${PATIENCE_MS} ms, and was closed.`,
-      'timeout',
-    );
-    onLate(error);
-    return error;
-  });
+  return withDeadline(
+    () => query,
+    PATIENCE_MS,
+    () => {
+      const error = new CacheUnavailableError(
+        `A connection to the database did not answer for ${PATIENCE_MS} ms, and was closed.`,
+        'timeout',
+      );
+      onLate(error);
+      return error;
+    },
+  );
 }

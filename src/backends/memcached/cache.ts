@@ -437,7 +437,7 @@ export class MemcachedCache extends ServerCache {
     work: (asker: Asker) => Promise<T>,
     miss: T,
   ) {
-    return this.read(node.guard, failure, () => node.track(work, this.readTimeoutMs), miss);
+    return this.read(node.guard, failure, node.within(work), miss);
   }
 
   #write<T>(
@@ -446,7 +446,7 @@ export class MemcachedCache extends ServerCache {
     work: (asker: Asker) => Promise<T>,
     miss: T,
   ) {
-    return this.write(node.guard, failure, () => node.track(work, this.writeTimeoutMs), miss);
+    return this.write(node.guard, failure, node.within(work), miss);
   }
 
   /** Does `work` for the keys of each server, by their places in the list, at the same time. */

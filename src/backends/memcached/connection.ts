@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Deadline } from '../../cache/deadline';
 import type { MemcachedAddress } from './address';
 import { exchange, type Memjs, type OwnMemjsServer } from './memjs';
 import { type Reply, type Request, replyLength } from './protocol';
@@ -88,13 +89,18 @@ export class Connection {
     return this.#hasEnded;
   }
 
-  /** @param lateAt - By `performance.now()`: what was not sent by then never is. */
-  async send(request: Request, lateAt: number): Promise<Reply> {
+  /** Whether it is connected, and the user let in. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** @param deadline - What was not sent within it never is. */
+  async send(request: Request, deadline: Deadline): Promise<Reply> {
     this.#checkOpen();
     this.#sentAt.set(request, performance.now());
     this.#timer ??= this.#checkIn(this.patienceMs() + GRACE_MS);
     try {
-      if (!this.#isReady) await this.#ready(lateAt);
+      if (!this.#isReady) await this.#ready(deadline);
       this.#checkOpen();
       this.#cork();
       return await exchange(this.#server, request);
@@ -114,9 +120,9 @@ export class Connection {
   }
 
   /** Waits for the user to be let in. memjs would send what has long been given up by then. */
-  async #ready(lateAt: number): Promise<void> {
+  async #ready(deadline: Deadline): Promise<void> {
     await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
-    if (performance.now() >= lateAt) throw new LateError('It was connected to too late.');
+    if (deadline.isOver) throw new LateError('It was connected to too late.');
   }
 
   #onReady(): void {
@@ -137,7 +143,8 @@ export class Connection {
   }
 
   #checkIn(ms: number): NodeJS.Timeout {
-    return setTimeout(() => this.#check(), ms).unref();
+    // An answer that has come is read first.
+    return setTimeout(() => setImmediate(() => this.#check()), ms).unref();
   }
 
   /** Ends the connection if the oldest command has waited for too long. */

@@ -1,3 +1,4 @@
+import type { Deadline } from '../../cache/deadline';
 import { CacheUnavailableError, CacheValueError } from '../../errors';
 import { ServerGuard } from '../server-guard';
 import { SilenceError } from './connection';
@@ -10,8 +11,8 @@ const PROBE_TIMEOUT_MS = 1000;
 
 /** What commands go over: connections of this package's own, or one that was handed in. */
 interface Line {
-  /** @param lateAt - By `performance.now()`: it is not sent from then on. */
-  send(request: Request, lateAt: number): Promise<Reply>;
+  /** @param deadline - After which it is not sent. */
+  send(request: Request, deadline: Deadline): Promise<Reply>;
   extendPatience(ms: number): void;
   end(): void;
 }
@@ -43,10 +44,7 @@ export class MemcachedNode {
       name: this.name,
       maxPending,
       probeTimeoutMs: PROBE_TIMEOUT_MS,
-      ping: () => {
-        const lateAt = performance.now() + PROBE_TIMEOUT_MS;
-        return this.#ask({ opcode: OPCODES.noop, key: '' }, [], lateAt);
-      },
+      ping: (deadline) => this.#ask({ opcode: OPCODES.noop, key: '' }, [], deadline),
       isAnswer: (error) =>
         error instanceof MemcachedStatusError || error instanceof CacheValueError,
     });
@@ -54,27 +52,28 @@ export class MemcachedNode {
 
   /** What `work` comes to. @throws as its guard does */
   run<T>(work: (asker: Asker) => Promise<T>, deadlineMs: number): Promise<T> {
-    return this.guard.run(() => this.track(work, deadlineMs), deadlineMs);
+    return this.guard.run(this.within(work), deadlineMs);
   }
 
-  /** Does `work`, which {@link MemcachedNode.close} waits for. */
-  track<T>(work: (asker: Asker) => Promise<T>, deadlineMs: number): Promise<T> {
-    this.#line.extendPatience(deadlineMs);
-    const lateAt = performance.now() + deadlineMs;
-    const done = work({ ask: (request, ...expected) => this.#ask(request, expected, lateAt) });
-    this.#underWay.add(done);
-    const forget = () => this.#underWay.delete(done);
-    done.then(forget, forget);
-    return done;
+  /** `work` within a deadline. {@link MemcachedNode.close} waits for it. */
+  within<T>(work: (asker: Asker) => Promise<T>): (deadline: Deadline) => Promise<T> {
+    return (deadline) => {
+      this.#line.extendPatience(deadline.ms);
+      const done = work({ ask: (request, ...expected) => this.#ask(request, expected, deadline) });
+      this.#underWay.add(done);
+      const forget = () => this.#underWay.delete(done);
+      done.then(forget, forget);
+      return done;
+    };
   }
 
-  async #ask(request: Request, expected: readonly number[], lateAt: number): Promise<Reply> {
+  async #ask(request: Request, expected: readonly number[], deadline: Deadline): Promise<Reply> {
     let reply: Reply;
     try {
       if (this.#isClosed) throw new Error('close() was called.');
       // What is made of several commands must not go on when its caller was told that it failed.
-      if (performance.now() >= lateAt) throw new SilenceError('It is too late to ask.');
-      reply = await this.#line.send(request, lateAt);
+      if (deadline.isOver) throw new SilenceError('It is too late to ask.');
+      reply = await this.#line.send(request, deadline);
     } catch (error) {
       const reason = error instanceof SilenceError ? 'timeout' : 'refused';
       throw new CacheUnavailableError(`${this.name}: ${(error as Error).message}`, reason, {

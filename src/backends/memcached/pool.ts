@@ -1,3 +1,4 @@
+import type { Deadline } from '../../cache/deadline';
 import type { MemcachedAddress } from './address';
 import { Connection, type ConnectionOptions } from './connection';
 import type { Memjs } from './memjs';
@@ -31,10 +32,11 @@ export class Pool {
   }
 
   /**
-   * Sends a command over the connection that has least to do, or one more if all have something.
-   * Commands for one key that are under way together go over one, and so in order.
+   * Sends a command over the connection that has least to do of those that stand. If that has
+   * something to do, one more is opened, but not waited for. Commands for one key that are under
+   * way together go over one, and so in order.
    */
-  async send(request: Request, lateAt: number): Promise<Reply> {
+  async send(request: Request, deadline: Deadline): Promise<Reply> {
     const { key } = request;
     let inUse = this.#keys.get(key);
     if (inUse === undefined || inUse.connection.hasEnded) {
@@ -43,7 +45,7 @@ export class Pool {
     }
     inUse.commands += 1;
     try {
-      return await inUse.connection.send(request, lateAt);
+      return await inUse.connection.send(request, deadline);
     } finally {
       inUse.commands -= 1;
       if (inUse.commands === 0 && this.#keys.get(key) === inUse) this.#keys.delete(key);
@@ -63,10 +65,14 @@ export class Pool {
   #pick(): Connection {
     let best: Connection | undefined;
     for (const connection of this.#connections) {
-      if (best === undefined || connection.load < best.load) best = connection;
+      if (best === undefined || isBetter(connection, best)) best = connection;
     }
-    const isFull = this.#connections.size >= this.options.maxPoolSize;
-    if (best !== undefined && (best.load === 0 || isFull)) return best;
+    if (best === undefined) return this.#open();
+    if (best.load > 0 && this.#connections.size < this.options.maxPoolSize) this.#open();
+    return best;
+  }
+
+  #open(): Connection {
     const connection = new Connection(
       this.memjs,
       this.address,
@@ -77,4 +83,8 @@ export class Pool {
     this.#connections.add(connection);
     return connection;
   }
+}
+
+function isBetter(one: Connection, other: Connection): boolean {
+  return one.isReady === other.isReady ? one.load < other.load : one.isReady;
 }

@@ -5,6 +5,7 @@ import {
   toPairs,
   type VersionOption,
 } from '../../cache/base-cache';
+import type { Deadline } from '../../cache/deadline';
 import type { FrozenValue } from '../../cache/frozen-value';
 import type { Timeout } from '../../cache/timeouts';
 import { CacheKeyNotFoundError, CacheValueError } from '../../errors';
@@ -230,9 +231,9 @@ export class RedisCache extends ServerCache {
         `${method}(${JSON.stringify(key)}) got ${String(delta)}. Redis counts by whole numbers.`,
       );
     }
-    const work = async (client: RedisClient, lateAt: number) => {
+    const work = async (client: RedisClient, deadline: Deadline) => {
       try {
-        return await run(client, lateAt, INCREMENT, finalKey, String(delta));
+        return await run(client, deadline, INCREMENT, finalKey, String(delta));
       } catch (error) {
         // No failure of the server, whatever is done with those.
         if (isNoInteger(error)) return error;
@@ -393,10 +394,10 @@ export class RedisCache extends ServerCache {
   }
 
   async #extend(finalKey: string, token: string, ms: number, deadlineMs: number) {
-    const work = (client: RedisClient, lateAt: number) =>
+    const work = (client: RedisClient, deadline: Deadline) =>
       ms <= 0
-        ? run(client, lateAt, COMPARE_AND_DELETE, finalKey, token)
-        : run(client, lateAt, COMPARE_AND_EXPIRE, finalKey, token, Math.ceil(ms));
+        ? run(client, deadline, COMPARE_AND_DELETE, finalKey, token)
+        : run(client, deadline, COMPARE_AND_EXPIRE, finalKey, token, Math.ceil(ms));
     return (await this.#change(finalKey, work, deadlineMs)) === 1;
   }
 
@@ -416,7 +417,7 @@ export class RedisCache extends ServerCache {
 
   #read<T>(failure: CacheFailure, finalKey: string, work: RedisWork<T>, miss: T): Promise<T> {
     const server = this.#topology.reader(finalKey);
-    const send = () => server.connection.send(work, this.readTimeoutMs);
+    const send = (deadline: Deadline) => server.connection.send(work, deadline);
     return this.read(server.guard, failure, send, miss);
   }
 
@@ -428,7 +429,7 @@ export class RedisCache extends ServerCache {
   ): Promise<T> {
     const topology = this.#topology;
     const { guard, connection } = topology.writer(finalKey);
-    const send = () => connection.send(work, this.writeTimeoutMs);
+    const send = (deadline: Deadline) => connection.send(work, deadline);
     topology.wrote([finalKey]);
     const answer = await this.write(guard, failure, send, miss);
     // The replicas' moment begins with the server's answer.
@@ -456,7 +457,8 @@ export class RedisCache extends ServerCache {
     const found = new Map<string, Found>();
     await Promise.all(
       [...groups].map(async ([{ guard, connection }, own]) => {
-        const send = () => connection.send((client) => ask(client, own), this.readTimeoutMs);
+        const send = (deadline: Deadline) =>
+          connection.send((client) => ask(client, own), deadline);
         const values = await this.read(guard, { operation: 'getMany' }, send, []);
         for (const [i, finalKey] of own.entries()) found.set(finalKey, values[i] ?? null);
       }),
@@ -475,8 +477,8 @@ export class RedisCache extends ServerCache {
     topology.wrote(finalKeys);
     const failed = await Promise.all(
       [...groups].map(async ([{ guard, connection }, own]) => {
-        const send = () =>
-          connection.send((client) => work(client, own).then(() => true), this.writeTimeoutMs);
+        const send = (deadline: Deadline) =>
+          connection.send((client) => work(client, own).then(() => true), deadline);
         return (await this.write(guard, failure, send, false)) ? [] : own;
       }),
     );

@@ -36,7 +36,7 @@ export class RedisCluster implements RedisTopology {
 
   async masters() {
     // Which they are is known once the client is connected.
-    await this.#connection.send(async () => {}, this.#limits.readTimeoutMs);
+    await this.#connection.untilReady(this.#limits.readTimeoutMs);
     const server = this.#server('', '');
     return this.#client.nodes('master').map((client) => ({ server, client }));
   }

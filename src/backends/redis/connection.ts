@@ -1,4 +1,4 @@
-import { withDeadline } from '../../cache/deadline';
+import { type Deadline, withDeadline } from '../../cache/deadline';
 import { CacheUnavailableError } from '../../errors';
 import { nameOf, type RedisClient } from './client';
 
@@ -7,9 +7,9 @@ const CLOSED = new Error('the cache was closed');
 /**
  * What is asked of a server.
  *
- * @param lateAt - By `performance.now()`: nothing more is to be sent from then on.
+ * @param deadline - After which nothing more is to be sent.
  */
-export type RedisWork<T> = (client: RedisClient, lateAt: number) => Promise<T>;
+export type RedisWork<T> = (client: RedisClient, deadline: Deadline) => Promise<T>;
 
 /** Somebody who waits for the connection. */
 interface Waiter {
@@ -59,9 +59,15 @@ export class RedisConnection {
    *
    * @throws {@link CacheUnavailableError} If there is none, or it broke; else what the server says.
    */
-  send<T>(work: RedisWork<T>, deadlineMs: number): Promise<T> {
-    const lateAt = performance.now() + deadlineMs;
-    return this.client.status === 'ready' ? this.#do(work, lateAt) : this.#sendLater(work, lateAt);
+  send<T>(work: RedisWork<T>, deadline: Deadline): Promise<T> {
+    const isReady = this.client.status === 'ready';
+    return isReady ? this.#do(work, deadline) : this.#sendLater(work, deadline);
+  }
+
+  /** Until there is a connection. @throws {@link CacheUnavailableError} If that takes too long. */
+  untilReady(deadlineMs: number): Promise<void> {
+    const tooLate = () => this.#tooLate();
+    return withDeadline((deadline) => this.send(async () => {}, deadline), deadlineMs, tooLate);
   }
 
   /** Waits for what is under way, but no longer than `deadlineMs`, and lets go of the connection. */
@@ -70,7 +76,11 @@ export class RedisConnection {
     if (this.#isOwn) {
       await this.#untilSent(deadlineMs);
       if (client.status === 'ready') {
-        const quit = withDeadline(client.quit(), deadlineMs, () => new Error('no answer'));
+        const quit = withDeadline(
+          () => client.quit(),
+          deadlineMs,
+          () => new Error('no answer'),
+        );
         // It is closed all the same.
         await quit.catch(() => {});
       }
@@ -87,20 +97,21 @@ export class RedisConnection {
   /** Until what waits for the connection has gone out over it, or has failed. */
   async #untilSent(deadlineMs: number): Promise<void> {
     if (this.#waiting.size === 0) return;
-    await this.#wait(deadlineMs).catch(() => {});
+    const tooLate = () => this.#tooLate();
+    await withDeadline((deadline) => this.#wait(deadline), deadlineMs, tooLate).catch(() => {});
     // Those that have waited for longer go on in a moment.
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  async #sendLater<T>(work: RedisWork<T>, lateAt: number): Promise<T> {
-    await this.#ready(lateAt);
-    if (performance.now() < lateAt) return this.#do(work, lateAt);
-    throw this.#tooLate();
+  async #sendLater<T>(work: RedisWork<T>, deadline: Deadline): Promise<T> {
+    await this.#ready(deadline);
+    if (deadline.isOver) throw this.#tooLate();
+    return this.#do(work, deadline);
   }
 
-  #do<T>(work: RedisWork<T>, lateAt: number): Promise<T> {
+  #do<T>(work: RedisWork<T>, deadline: Deadline): Promise<T> {
     this.#gather();
-    return work(this.client, lateAt).catch((error: Error) => {
+    return work(this.client, deadline).catch((error: Error) => {
       if (isReply(error)) throw error;
       throw new CacheUnavailableError(`${this.name} did not answer: ${error.message}`, 'refused', {
         cause: error,
@@ -120,7 +131,7 @@ export class RedisConnection {
     });
   }
 
-  async #ready(lateAt: number): Promise<void> {
+  async #ready(deadline: Deadline): Promise<void> {
     const { client } = this;
     if (this.#isClosed) throw this.#refusal(CLOSED);
     if (client.status === 'wait' || (client.status === 'end' && this.#isOwn)) {
@@ -131,18 +142,18 @@ export class RedisConnection {
     } else if (this.#isDown && client.status !== 'connecting' && client.status !== 'connect') {
       throw this.#refusal(this.#lastError);
     }
-    await this.#wait(lateAt - performance.now());
+    await this.#wait(deadline);
   }
 
   /** Nobody waits for longer: a connection may take days, and those would be many. */
-  async #wait(ms: number): Promise<void> {
+  async #wait(deadline: Deadline): Promise<void> {
     let waiter: Waiter | undefined;
     const settled = new Promise<void>((resolve, reject) => {
       waiter = { resolve, reject };
       this.#waiting.add(waiter);
     });
     try {
-      await withDeadline(settled, ms, () => this.#tooLate());
+      await deadline.within(settled, () => this.#tooLate());
     } finally {
       this.#waiting.delete(waiter!);
     }

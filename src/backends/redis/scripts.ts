@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Deadline } from '../../cache/deadline';
 import type { RedisArgument, RedisClient } from './client';
 
 /** Lua that a server runs at one go. */
@@ -42,11 +43,11 @@ return redis.call('pexpire', KEYS[1], ARGV[2])
 /**
  * Runs a script on one key; its text goes over the wire only if the server does not have it.
  *
- * @param lateAt - By `performance.now()`: from then on nothing more is sent.
+ * @param deadline - After which nothing more is sent.
  */
 export async function run(
   client: RedisClient,
-  lateAt: number,
+  deadline: Deadline,
   { lua, sha }: Script,
   finalKey: string,
   ...args: RedisArgument[]
@@ -54,8 +55,7 @@ export async function run(
   try {
     return await client.call('evalsha', sha, 1, finalKey, ...args);
   } catch (error) {
-    if (!(error as Error).message.startsWith('NOSCRIPT') || performance.now() >= lateAt)
-      throw error;
+    if (!(error as Error).message.startsWith('NOSCRIPT') || deadline.isOver) throw error;
     return client.call('eval', lua, 1, finalKey, ...args);
   }
 }

@@ -25,14 +25,14 @@ export class RedisServer {
       name,
       maxPending,
       probeTimeoutMs: readTimeoutMs,
-      ping: () => connection.send(ping, readTimeoutMs),
+      ping: (deadline) => connection.send(ping, deadline),
       isAnswer,
     });
   }
 
   /** What `work` comes to. @throws as its guard does, and its connection */
   run<T>(work: RedisWork<T>, deadlineMs: number): Promise<T> {
-    return this.guard.run(() => this.connection.send(work, deadlineMs), deadlineMs);
+    return this.guard.run((deadline) => this.connection.send(work, deadline), deadlineMs);
   }
 
   /** Whether it would fail, as far as is known. */

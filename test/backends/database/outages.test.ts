@@ -152,11 +152,11 @@ describeWithServer('postgres', 'A pool of the site', () => {
     await Promise.all([cache.set('key', 'value', null), cache.get('key')]);
     expect(pool.totalCount).toBe(2);
     const { setTimeout: realTimeout } = globalThis;
-    // The patience with a connection, and none of the deadlines, is over soon.
+    // The patience with a connection, and none of the deadlines, is over soon: its steps are short.
     const spy = jest
       .spyOn(globalThis, 'setTimeout')
       .mockImplementation(((work: () => void, ms?: number) =>
-        realTimeout(work, ms === 5000 ? 200 : ms)) as typeof setTimeout);
+        realTimeout(work, ms === 500 ? 20 : ms)) as typeof setTimeout);
     server.freeze();
     try {
       await Promise.all([cache.get('key').catch(() => {}), cache.get('key').catch(() => {})]);

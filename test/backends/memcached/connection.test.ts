@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { Connection } from '../../../src/backends/memcached/connection';
 import { loadMemjs } from '../../../src/backends/memcached/memjs';
+import { Deadline } from '../../../src/cache/deadline';
 
 test('a connection that has ended opens no other for what is sent later', async () => {
   let connections = 0;
@@ -21,9 +22,11 @@ test('a connection that has ended opens no other for what is sent later', async 
   );
   while (connections === 0) await new Promise((resolve) => setTimeout(resolve, 2));
   connection.end(new Error('the server has hung up'));
-  const late = connection.send({ key: 'key' } as never, performance.now() + 1000);
+  const deadline = new Deadline(1000);
+  const late = connection.send({ key: 'key' } as never, deadline);
   await expect(late).rejects.toThrow(/closed before the command was sent/);
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(connections).toBe(1);
+  deadline.end();
   server.close();
 });
