@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import type { BaseCache, MaybePromise } from '../cache/base-cache';
 import { hasValidator } from '../http/storability';
+import { readFrozen } from './page-reads';
 import { PageRecord } from './page-record';
 import {
   backendOf,
@@ -300,7 +301,7 @@ function readRecord(
     return 'unread' as const;
   };
   try {
-    const found = backendOf(settings).getFrozen(key, settings.readTimeoutMs, isLatest);
+    const found = readFrozen(backendOf(settings), key, settings.readTimeoutMs, isLatest);
     return found instanceof Promise ? found.then(check).catch(fail) : check(found);
   } catch (error) {
     return fail(error);

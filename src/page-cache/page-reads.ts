@@ -1,0 +1,40 @@
+import type { BaseCache, MaybePromise } from '../cache/base-cache';
+
+/** Reads of one key that came in this turn of the event loop, after the first. */
+interface Gathering {
+  read: Promise<unknown> | undefined;
+}
+
+const gatheringsOfBackends = new WeakMap<BaseCache, Map<string, Gathering>>();
+
+/**
+ * Reads a page's entry as {@link BaseCache.getFrozen} does. From backends that processes share, what
+ * is asked in one turn of the event loop is read twice at most: at once for the first who asks, and
+ * at the end of the turn for all others. So hundreds of visitors who come at once do not take all
+ * connections, and yet nobody is given what was read before he came.
+ */
+export function readFrozen(
+  cache: BaseCache,
+  key: string,
+  deadlineMs: number,
+  isLatest: boolean,
+): MaybePromise<unknown> {
+  if (!cache.isShared) return cache.getFrozen(key, deadlineMs, isLatest);
+  let gatherings = gatheringsOfBackends.get(cache);
+  if (gatherings === undefined) {
+    gatherings = new Map();
+    gatheringsOfBackends.set(cache, gatherings);
+  }
+  const name = `${deadlineMs} ${isLatest} ${key}`;
+  const gathering = gatherings.get(name);
+  if (gathering === undefined) {
+    gatherings.set(name, { read: undefined });
+    setImmediate(() => gatherings.delete(name));
+    return cache.getFrozen(key, deadlineMs, isLatest);
+  }
+  // Forgotten in the same turn, and begun after that.
+  gathering.read ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() =>
+    cache.getFrozen(key, deadlineMs, isLatest),
+  );
+  return gathering.read;
+}
