@@ -32,7 +32,7 @@ const RATIOS: readonly (readonly [string, Trace])[] = [
   ['a loop that fits', loopTrace({ pages: 450, requests: REQUESTS })],
   ['a loop a tenth too long', loopTrace({ pages: 550, requests: REQUESTS })],
   ['a loop twice too long', loopTrace({ pages: 1000, requests: REQUESTS })],
-  // What S3-FIFO gives up, at its worst: half-cold pages come back just after probation.
+  // The worst for S3-FIFO: they come back just after probation, and take the room of others.
   [
     'pages asked for twice, later',
     echoTrace({ requests: REQUESTS, hotPages: 400, hotShare: 0.3, distance: 100 }),

@@ -36,8 +36,7 @@ export class Queue<T extends Queued<T>> {
     else older.newer = newer;
     if (newer === undefined) this.#newest = older;
     else newer.older = older;
-    // What has left must not keep its neighbours in memory.
-    member.older = undefined;
+    // Else what has left, though garbage, keeps all that came after it from being collected early.
     member.newer = undefined;
     this.#bytes -= member.size;
   }

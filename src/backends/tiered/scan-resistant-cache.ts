@@ -38,10 +38,10 @@ interface Entry<V> extends Queued<Entry<V>> {
  * the end of the main queue an entry gets another turn for each time it was read, up to three; so
  * whatever stops being read leaves. A scan passes through probation alone.
  *
- * Why this one: on web traffic it hits as often as W-TinyLFU or more often, follows a hot set that
- * moves faster, and a hit costs a look-up and an addition: no list is reordered. Where LRU is
- * better: keys that are asked for a second time later than probation lasts, and then never again.
- * `npm run bench:admission` measures both.
+ * Why this one: of S3-FIFO, W-TinyLFU and SIEVE it hit most often on traffic like a site's, and alone
+ * stayed above LRU as the hot set drifted; and a hit costs a look-up and an addition, where others
+ * reorder a list or hash the key. What it gives up: pages that are asked for a second time just after
+ * they left probation, and then never again. `npm run bench:admission` compares it with LRU.
  *
  * - Every operation takes constant time, apart from a `set` that must make room: it looks at those
  *   it evicts, at up to 64 that it spares before each, and at 1000 in all. A value for which that
@@ -179,6 +179,7 @@ export class ScanResistantCache<V> {
         spared++;
       } else {
         spared = 0;
+        // What the main queue gives up unread had its chance: those remembered instead may be better.
         if (isProbation || entry.reads > 0) this.#forget(entry);
         else this.#remove(entry);
       }
@@ -186,13 +187,12 @@ export class ScanResistantCache<V> {
     return true;
   }
 
-  /** Gives the oldest of its queue another turn in the main one, if it was read enough. */
+  /** Gives the oldest of its queue a turn in the main one, for a read, if it was read enough. */
   #spare(entry: Entry<V>): boolean {
-    const isProbation = entry.queue === this.#probation;
-    if (entry.reads < (isProbation ? PROVING_READS : 1)) return false;
+    if (entry.reads < (entry.queue === this.#probation ? PROVING_READS : 1)) return false;
     entry.queue.remove(entry);
     entry.queue = this.#main;
-    entry.reads = isProbation ? 0 : entry.reads - 1;
+    entry.reads--;
     entry.queue.add(entry);
     return true;
   }
