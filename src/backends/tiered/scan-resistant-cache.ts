@@ -10,7 +10,7 @@ const GHOST_SHARE = 0.1;
 /** Reads that take an entry out of probation. One may be the second half of the same request. */
 const PROVING_READS = 2;
 
-/** Reads that count. So a burst, however long, buys this many turns of the main queue and no more. */
+/** Reads that count: a burst, however long, buys this many turns of the main queue. */
 const MAX_READS = 3;
 
 /** Entries passed over, because they were read, before the next one goes whatever it is. */
@@ -38,10 +38,11 @@ interface Entry<V> extends Queued<Entry<V>> {
  * the end of the main queue an entry gets another turn for each time it was read, up to three; so
  * whatever stops being read leaves. A scan passes through probation alone.
  *
- * Why this one: of S3-FIFO, W-TinyLFU and SIEVE it hit most often on traffic like a site's, and alone
- * stayed above LRU as the hot set drifted; and a hit costs a look-up and an addition, where others
- * reorder a list or hash the key. What it gives up: pages that are asked for a second time just after
- * they left probation, and then never again. `npm run bench:admission` compares it with LRU.
+ * Why this one: of S3-FIFO, W-TinyLFU and SIEVE it hit most often on traffic like a site's, and
+ * alone stayed above LRU as the hot set drifted; and a hit costs a look-up and an addition, where
+ * others reorder a list or hash the key. What it gives up: pages that are asked for a second time
+ * just after they left probation, and then never again. `npm run bench:admission` compares it with
+ * LRU.
  *
  * - Every operation takes constant time, apart from a `set` that must make room: it looks at those
  *   it evicts, at up to 64 that it spares before each, and at 1000 in all. A value for which that
@@ -179,7 +180,8 @@ export class ScanResistantCache<V> {
         spared++;
       } else {
         spared = 0;
-        // What the main queue gives up unread had its chance: those remembered instead may be better.
+        // What the main queue gives up unread had its chance. To remember it, too, would push out
+        // the memory of what may be better.
         if (isProbation || entry.reads > 0) this.#forget(entry);
         else this.#remove(entry);
       }
