@@ -404,14 +404,24 @@ export abstract class BaseCache {
    * Ends a lease, or makes it last from now on, if it is still the owner of `token` who has it.
    *
    * @param seconds - `0` ends it.
+   * @param successor - The token under which it goes on, so that nobody gets it in between.
    * @returns whether it was
    * @throws as {@link BaseCache.getFrozen} does
    * @internal
    */
-  extendLease(key: string, token: string, seconds: number, deadlineMs: number): Promise<boolean> {
+  extendLease(
+    key: string,
+    token: string,
+    seconds: number,
+    deadlineMs: number,
+    successor: string = token,
+  ): Promise<boolean> {
     const work = async () => {
       if ((await this.get(key)) !== token) return false;
-      return seconds === 0 ? this.delete(key) : this.touch(key, seconds);
+      if (seconds === 0) return this.delete(key);
+      if (successor === token) return this.touch(key, seconds);
+      await this.set(key, successor, seconds);
+      return true;
     };
     return this.#within(deadlineMs, work());
   }

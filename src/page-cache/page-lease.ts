@@ -104,15 +104,9 @@ export class PageLease {
     this.#hasEnded = true;
     clearTimeout(this.#timer);
     if (landing.kind === 'stored') await landing.written;
-    await this.#extend(0);
-    if (landing.kind !== 'uncacheable' || !landing.isLasting) return;
-    const { writeTimeoutMs } = this.#settings;
-    try {
-      const cache = backendOf(this.#settings);
-      await cache.acquireLease(this.#key, UNCACHEABLE, UNCACHEABLE_SECONDS, writeTimeoutMs);
-    } catch (error) {
-      this.#report(error);
-    }
+    if (landing.kind !== 'uncacheable' || !landing.isLasting) await this.#extend(0);
+    // In its place at once: whoever got it in between would make all others wait once more.
+    else await this.#extend(UNCACHEABLE_SECONDS, UNCACHEABLE);
   }
 
   #renewLater(): void {
@@ -125,19 +119,15 @@ export class PageLease {
   }
 
   /** @returns whether it was ours until now */
-  async #extend(seconds: number): Promise<boolean> {
+  async #extend(seconds: number, successor: string = this.#token): Promise<boolean> {
     const { writeTimeoutMs } = this.#settings;
     try {
       const cache = backendOf(this.#settings);
-      return await cache.extendLease(this.#key, this.#token, seconds, writeTimeoutMs);
+      return await cache.extendLease(this.#key, this.#token, seconds, writeTimeoutMs, successor);
     } catch (error) {
-      this.#report(error);
+      reportFailure(this.#settings, error, { operation: 'write', key: this.#key });
       return false;
     }
-  }
-
-  #report(error: unknown): void {
-    reportFailure(this.#settings, error, { operation: 'write', key: this.#key });
   }
 }
 

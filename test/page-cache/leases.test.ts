@@ -6,11 +6,27 @@ import { freshCaches } from '../support/fresh-caches';
 import { type Received, type Site, serveHttp1 } from '../support/http-client';
 import { makeOrigin, type Respond } from '../support/origin';
 import { tempDirectories } from '../support/temp-directory';
+import { UNHURRIED } from '../support/unhurried';
 
 /** Files, as a server would be: one store for several processes. */
 class SharedFiles extends FileBasedCache {
   override readonly isShared = true;
+
+  override async extendLease(...args: Parameters<FileBasedCache['extendLease']>) {
+    const wasOurs = await super.extendLease(...args);
+    if (wasOurs && args[2] > 0) renewals += 1;
+    if (wasOurs && args[2] === 0) releases += 1;
+    return wasOurs;
+  }
 }
+
+/** How often a lease was made longer, and given back: its page is there to be found by then. */
+let renewals = 0;
+let releases = 0;
+beforeEach(() => {
+  renewals = 0;
+  releases = 0;
+});
 
 const tempDirectory = tempDirectories();
 freshCaches({ default: {} });
@@ -33,8 +49,7 @@ async function open(answer: Respond, count: number, options: PageCacheOptions = 
   for (let i = 0; i < count; i += 1) {
     const cache = new SharedFiles(location);
     const app = connect();
-    const slow = { readTimeoutMs: 5000, writeTimeoutMs: 5000 };
-    app.use(updateCache({ cache, cacheStatus: true, ...slow, ...options }) as never);
+    app.use(updateCache({ cache, cacheStatus: true, ...UNHURRIED, ...options }) as never);
     app.use(fetchFromCache() as never);
     app.use(origin.handle);
     const site = await serveHttp1(app);
@@ -78,8 +93,9 @@ test('who comes once the page is there does not render it either', async () => {
   const { origin, processes, underWay, release } = await open(page, 2);
   const first = processes[0]!.ask();
   await until(() => underWay() === 1);
+  const readLease = jest.spyOn(processes[1]!.cache, 'readLease');
   const second = processes[1]!.ask();
-  await pass(50);
+  await until(() => readLease.mock.calls.length > 0);
   release();
   await first;
   const { lines } = await second;
@@ -105,6 +121,27 @@ test('a verdict against storing releases all processes at once', async () => {
   release();
   expect(new Set(await texts(answers)).size).toBe(20);
   expect(origin.calls).toBe(20);
+});
+
+test('the verdict takes the place of the lease: nobody gets it in between', async () => {
+  const { processes, underWay, release } = await open((res) => {
+    res.setHeader('Cache-Control', 'no-store');
+    res.end('page');
+  }, 2);
+  const [first, second] = processes;
+  const extendLease = first!.cache.extendLease.bind(first!.cache);
+  const outcomes: boolean[] = [];
+  first!.cache.extendLease = async (key, ...rest) => {
+    const wasOurs = await extendLease(key, ...rest);
+    outcomes.push(wasOurs, await second!.cache.acquireLease(key, 'rival', 1, 5000));
+    return wasOurs;
+  };
+  const answer = first!.ask();
+  await until(() => underWay() === 1);
+  release();
+  await answer;
+  await until(() => outcomes.length > 0);
+  expect(outcomes).toEqual([true, false]);
 });
 
 test('an error in one process gives the next its turn', async () => {
@@ -145,7 +182,9 @@ test('who takes longer than a lease renews it', async () => {
   answers.push(processes[1]!.ask());
   for (let i = 0; i < 2; i += 1) {
     clock.advance(1.5);
-    await pass(750);
+    // One may have been under way already.
+    const target = renewals + 2;
+    await until(() => renewals >= target);
   }
   expect(origin.calls).toBe(1);
   release();
@@ -157,8 +196,12 @@ test('a lease that cannot be given back is not renewed any more', async () => {
   const { cache, ask } = processes[0]!;
   let answerRenewal = () => {};
   const renewals = jest.fn(() => new Promise<void>((resolve) => (answerRenewal = resolve)));
+  let isGivenBack = false;
   cache.extendLease = async (_key, _token, seconds) => {
-    if (seconds === 0) throw new Error('connection refused');
+    if (seconds === 0) {
+      isGivenBack = true;
+      throw new Error('connection refused');
+    }
     await renewals();
     return true;
   };
@@ -170,7 +213,7 @@ test('a lease that cannot be given back is not renewed any more', async () => {
   // Whether it may be stored is asked, too.
   await until(() => renewals.mock.calls.length === 2);
   answerRenewal();
-  await pass(50);
+  await until(() => isGivenBack);
   renewed();
   await pass(700);
   expect(renewals).toHaveBeenCalledTimes(2);
@@ -196,7 +239,7 @@ test('who was stuck while another had its turn does not overwrite its page', asy
   expect(setFrozen).not.toHaveBeenCalled();
   releaseOne();
   expect((await answer).body.toString()).toBe('page 2');
-  await pass(100);
+  await until(() => releases === 1);
   expect((await stuck!.ask()).body.toString()).toBe('page 2');
 });
 
@@ -261,7 +304,7 @@ test('a stale page is refreshed by one process', async () => {
   await until(() => underWay() === 1);
   release();
   await first;
-  await pass(100);
+  await until(() => releases === 1);
   clock.advance(11);
   const stale = processes.flatMap(({ ask }) => [ask(), ask(), ask()]);
   expect(new Set(await texts(stale))).toEqual(new Set(['page 1']));
@@ -270,7 +313,7 @@ test('a stale page is refreshed by one process', async () => {
   expect(await texts(processes.map(({ ask }) => ask()))).toEqual(['page 1', 'page 1']);
   expect(origin.calls).toBe(2);
   release();
-  await pass(200);
+  await until(() => releases === 2);
   expect(await texts(processes.map(({ ask }) => ask()))).toEqual(['page 2', 'page 2']);
   expect(origin.calls).toBe(2);
 });
@@ -344,8 +387,9 @@ describe('with a replica that lags', () => {
     for (const { cache } of processes) stopReplication(cache, new Map());
     const answers = [processes[0]!.ask()];
     await until(() => underWay() === 1);
+    const readLease = jest.spyOn(processes[1]!.cache, 'readLease');
     answers.push(processes[1]!.ask());
-    await pass(50);
+    await until(() => readLease.mock.calls.length > 0);
     release();
     expect(await texts(answers)).toEqual(['page 1', 'page 1']);
     expect(origin.calls).toBe(1);
@@ -368,7 +412,7 @@ describe('with a replica that lags', () => {
     await until(() => underWay() === 1);
     release();
     await cold;
-    await pass(100);
+    await until(() => releases === 1);
     expect((await second!.ask()).body.toString()).toBe('page 1');
     second!.cache.getFrozen = getFrozen;
     stopReplication(second!.cache, seen);
@@ -376,7 +420,7 @@ describe('with a replica that lags', () => {
     await first!.ask();
     await until(() => underWay() === 1);
     release();
-    await pass(100);
+    await until(() => releases === 2);
     expect((await second!.ask()).body.toString()).toBe('page 1');
     await pass(100);
     expect(underWay()).toBe(0);
@@ -394,7 +438,7 @@ describe('with a replica that lags', () => {
       await until(() => underWay() === 1);
       release();
       await answer;
-      await pass(100);
+      await until(() => releases === i + 1);
     }
     expect(await texts([processes[0]!.ask({ 'X-Variant': 'a' })])).toEqual(['page a']);
     expect(origin.calls).toBe(2);

@@ -347,12 +347,13 @@ export class DatabaseCache extends ServerCache {
     token: string,
     seconds: number,
     deadlineMs: number,
+    successor: string = token,
   ): Promise<boolean> {
     const { table, guard } = this.#placeFor('write');
-    const row = this.#leaseRow(key, token, seconds);
+    const row = this.#leaseRow(key, successor, seconds);
+    const held = this.codec.encodeBytes(token, key);
     return guard.run(
-      () =>
-        seconds === 0 ? table.deleteIf(row.key, row.value) : table.swap(row, row.value, SERVER_NOW),
+      () => (seconds === 0 ? table.deleteIf(row.key, held) : table.swap(row, held, SERVER_NOW)),
       deadlineMs,
     );
   }

@@ -401,13 +401,14 @@ export class MemcachedCache extends ServerCache {
     token: string,
     seconds: number,
     deadlineMs: number,
+    successor: string = token,
   ): Promise<boolean> {
     const finalKey = this.#pageKey(key);
     const node = this.#cluster.nodeOf(finalKey);
-    const bytes = this.codec.encodeBytes(token, key);
+    const held = this.codec.encodeBytes(token, key);
     const work = async (asker: Asker) => {
       const found = await readItem(asker, finalKey);
-      if (found === undefined || !found.value.equals(bytes)) return false;
+      if (found === undefined || !found.value.equals(held)) return false;
       // For the item that was read alone: the lease may have passed to another by now.
       const { cas } = found;
       const request =
@@ -418,7 +419,7 @@ export class MemcachedCache extends ServerCache {
               key: finalKey,
               cas,
               extras: storeExtras(KIND.value, leaseExpirationOf(seconds)),
-              value: bytes,
+              value: this.codec.encodeBytes(successor, key),
             };
       const { status } = await asker.ask(request, STATUS.notFound, STATUS.exists);
       return status === STATUS.ok;

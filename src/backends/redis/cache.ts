@@ -28,7 +28,7 @@ import { type RedisLocation, topologyOf } from './location';
 import { RedisLock, type RedisLockOptions } from './lock';
 import type { RedisOptions } from './options';
 import { flush, removeMatching, scan } from './scan';
-import { COMPARE_AND_DELETE, COMPARE_AND_EXPIRE, INCREMENT, run } from './scripts';
+import { COMPARE_AND_DELETE, COMPARE_AND_SET, INCREMENT, run } from './scripts';
 import type { RedisTopology } from './topology';
 
 /** Seconds that mean the same as any more, and with which the server can still reckon. */
@@ -378,8 +378,15 @@ export class RedisCache extends ServerCache {
   }
 
   /** @internal */
-  override extendLease(key: string, token: string, seconds: number, deadlineMs: number) {
-    return this.#extend(this.makeAndValidateKey(key), token, seconds * 1000, deadlineMs);
+  override extendLease(
+    key: string,
+    token: string,
+    seconds: number,
+    deadlineMs: number,
+    successor: string = token,
+  ) {
+    const finalKey = this.makeAndValidateKey(key);
+    return this.#extend(finalKey, token, seconds * 1000, deadlineMs, successor);
   }
 
   get #topology(): RedisTopology {
@@ -393,11 +400,17 @@ export class RedisCache extends ServerCache {
     return (await this.#change(finalKey, work, deadlineMs)) === 'OK';
   }
 
-  async #extend(finalKey: string, token: string, ms: number, deadlineMs: number) {
+  async #extend(
+    finalKey: string,
+    token: string,
+    ms: number,
+    deadlineMs: number,
+    successor: string = token,
+  ) {
     const work = (client: RedisClient, deadline: Deadline) =>
       ms <= 0
         ? run(client, deadline, COMPARE_AND_DELETE, finalKey, token)
-        : run(client, deadline, COMPARE_AND_EXPIRE, finalKey, token, Math.ceil(ms));
+        : run(client, deadline, COMPARE_AND_SET, finalKey, token, successor, Math.ceil(ms));
     return (await this.#change(finalKey, work, deadlineMs)) === 1;
   }
 

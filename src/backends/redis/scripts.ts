@@ -34,10 +34,11 @@ if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('del', KEYS[1])
 `);
 
-/** Gives a key new milliseconds to live if this is its value. */
-export const COMPARE_AND_EXPIRE = script(`
+/** Gives a key another value, and new milliseconds to live, if this is its value. */
+export const COMPARE_AND_SET = script(`
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('pexpire', KEYS[1], ARGV[2])
+redis.call('set', KEYS[1], ARGV[2], 'px', ARGV[3])
+return 1
 `);
 
 /**

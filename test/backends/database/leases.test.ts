@@ -3,8 +3,9 @@ import type { FrozenValue } from '../../../src/cache/frozen-value';
 import { stopClock } from '../../support/clock';
 import { tempDirectories } from '../../support/temp-directory';
 import { createTableAt, describeEachDatabase } from '../../support/test-databases';
+import { UNHURRIED } from '../../support/unhurried';
 
-const DEADLINE = 5000;
+const DEADLINE = UNHURRIED.readTimeoutMs;
 
 const frozen = (text: string): FrozenValue => ({
   byteLength: text.length,
@@ -17,7 +18,7 @@ describeEachDatabase('A lease in a database', (database) => {
 
   beforeEach(async () => {
     const table = await database.createTable();
-    cache = new DatabaseCache(table, { options: { database: database.url } });
+    cache = new DatabaseCache(table, { options: { ...UNHURRIED, database: database.url } });
   });
   afterEach(() => cache.close());
 
@@ -37,6 +38,16 @@ describeEachDatabase('A lease in a database', (database) => {
     expect(await extend('mine', 0)).toBe(true);
     expect(await holder()).toBeUndefined();
     expect(await acquire('theirs')).toBe(true);
+  });
+
+  test('is passed on by its owner alone, and never free meanwhile', async () => {
+    expect(await acquire('mine')).toBe(true);
+    expect(await cache.extendLease('lease', 'theirs', 60, DEADLINE, 'next')).toBe(false);
+    expect(await holder()).toBe('mine');
+    expect(await cache.extendLease('lease', 'mine', 60, DEADLINE, 'next')).toBe(true);
+    expect(await holder()).toBe('next');
+    expect(await extend('mine')).toBe(false);
+    expect(await acquire('theirs')).toBe(false);
   });
 
   test.each([-3600, 3600])('holds in a process whose clock is %d s off', async (seconds) => {
@@ -96,7 +107,7 @@ describe('with a replica that lags', () => {
       { primary, replica },
       { routers: [{ dbForRead: () => 'replica', dbForWrite: () => 'primary' }] },
     );
-    cache = new DatabaseCache('pages');
+    cache = new DatabaseCache('pages', { options: UNHURRIED });
   });
   afterEach(async () => {
     await cache.close();

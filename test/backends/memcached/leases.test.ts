@@ -1,7 +1,8 @@
 import { MemcachedCache } from 'cachewright';
 import { describeWithServer, type MemcachedServer, startMemcached } from '../../support/servers';
+import { UNHURRIED_MEMCACHED } from '../../support/unhurried';
 
-const DEADLINE = 5000;
+const DEADLINE = UNHURRIED_MEMCACHED.readTimeoutMs;
 
 describeWithServer('memcached', 'leases on Memcached', () => {
   let server: MemcachedServer;
@@ -11,7 +12,7 @@ describeWithServer('memcached', 'leases on Memcached', () => {
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
-    cache = new MemcachedCache(server.url);
+    cache = new MemcachedCache(server.url, { options: UNHURRIED_MEMCACHED });
     await cache.clear();
   });
   afterEach(() => cache.close());
@@ -38,6 +39,16 @@ describeWithServer('memcached', 'leases on Memcached', () => {
     expect(await holder()).toBeUndefined();
     expect(await extend('mine', 10)).toBe(false);
     expect(await holder()).toBeUndefined();
+  });
+
+  test('are passed on by their holder alone, and never free meanwhile', async () => {
+    await take('mine');
+    expect(await cache.extendLease('lease', 'yours', 10, DEADLINE, 'next')).toBe(false);
+    expect(await holder()).toBe('mine');
+    expect(await cache.extendLease('lease', 'mine', 10, DEADLINE, 'next')).toBe(true);
+    expect(await holder()).toBe('next');
+    expect(await extend('mine', 10)).toBe(false);
+    expect(await take('yours')).toBe(false);
   });
 
   test.each([0, 10])(
