@@ -18,5 +18,6 @@ module.exports = {
     '^cachewright/testing$': '<rootDir>/test/backends/contract.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
-  testTimeout: 30_000,
+  // For what hangs, and never for what is slow.
+  testTimeout: 180_000,
 };

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from './support/servers/free-port';
 
 /** The documents whose TypeScript is run, and what to ask of those that serve. */
 const DOCUMENTS: Record<string, readonly (readonly string[])[]> = {
@@ -108,16 +108,8 @@ function codeBlocks(markdown: string): string[] {
   return [...markdown.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!);
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 async function listening(server: ChildProcess, port: number): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 2000; tries++) {
     if (server.exitCode !== null) break;
     try {
       await fetch(`http://127.0.0.1:${port}/`);

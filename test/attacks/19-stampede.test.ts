@@ -3,6 +3,7 @@ import { fetchFromCache, updateCache } from 'cachewright';
 import express from 'express';
 import { freshCaches } from '../support/fresh-caches';
 import { type Received, type Site, serveHttp1 } from '../support/http-client';
+import { settled } from '../support/settled';
 
 freshCaches();
 
@@ -16,16 +17,25 @@ afterEach(() => site.close());
 async function slowSite(
   respond: (res: express.Response, call: number, req: express.Request) => unknown,
   { waitMs = 60_000 } = {},
-): Promise<{ calls: () => number }> {
+): Promise<{ calls: () => number; arrived: () => number }> {
   let calls = 0;
+  let arrived = 0;
   const app = express();
+  app.use((_req, _res, next) => {
+    arrived += 1;
+    next();
+  });
   app.use(updateCache({ waitMs }), fetchFromCache());
   app.get('/page', async (req, res) => {
     calls += 1;
     await respond(res, calls, req);
   });
   site = await serveHttp1(app);
-  return { calls: () => calls };
+  return { calls: () => calls, arrived: () => arrived };
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await later(2);
 }
 
 const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -44,7 +54,7 @@ test('a thousand at once on a cold page run its handler once', async () => {
   expect(calls()).toBe(1);
   expect(texts(received)).toEqual(new Set(['page 1']));
   expect(new Set(received.map(({ status }) => status))).toEqual(new Set([200]));
-}, 60_000);
+});
 
 test('those who send other varying headers get their own', async () => {
   const { calls } = await slowSite(async (res, _call, req) => {
@@ -71,10 +81,12 @@ test('no two of those who wait get the same cookie', async () => {
 test('an error is not shared, and those who waited are not made to wait for each other', async () => {
   let running = 0;
   let most = 0;
-  const { calls } = await slowSite(async (res, call) => {
+  const { calls, arrived } = await slowSite(async (res, call) => {
     running += 1;
     most = Math.max(most, running);
-    await later(50);
+    // The first goes on when all others wait for it, and they when they are all here.
+    await until(() => (call === 1 ? arrived() === 30 : most === 29));
+    await settled();
     running -= 1;
     res.status(500).send(`error ${call}`);
   });
@@ -91,7 +103,7 @@ test('a leader that hangs holds nobody for longer than waitMs', async () => {
     { waitMs: 100 },
   );
   const leader = site.get('/page', HOST).catch(() => undefined);
-  await later(20);
+  await until(() => calls() === 1);
   const received = await all(20);
   expect(new Set(received.map(({ status }) => status))).toEqual(new Set([200]));
   expect(calls()).toBeGreaterThan(1);
@@ -114,7 +126,7 @@ test.each([
   const leader = net.connect(site.port, '127.0.0.1');
   leader.on('error', () => {});
   leader.write('GET /page HTTP/1.1\r\nHost: www.example.com\r\n\r\n');
-  while (calls() === 0) await later(5);
+  await until(() => calls() > 0);
   const waiting = all(20);
   await later(30);
   leader.destroy();

@@ -333,7 +333,7 @@ export function describeModel(
       expect(answers.get(`${op} string`)).toBeGreaterThan(calls / 1000);
     }
     await cache.close();
-  }, 180_000);
+  }, 600_000);
 }
 
 /** The step with a timeout that does not pass, and without a pause. */

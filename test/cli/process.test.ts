@@ -2,6 +2,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { CHILD_PATIENCE_MS } from '../support/child';
 import { tempDirectories } from '../support/temp-directory';
 
 const ROOT = join(__dirname, '../..');
@@ -18,7 +19,7 @@ beforeAll(() => {
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
   const project = join(ROOT, 'tsconfig.build.json');
   execFileSync(process.execPath, [tsc, '-p', project, '--outDir', built]);
-}, 60_000);
+});
 
 /** The folder of a site that has installed the package, and these besides. */
 function makeSite(...packages: string[]): string {
@@ -40,7 +41,7 @@ async function command(site: string, ...args: string[]) {
     const { stdout, stderr } = await promisify(execFile)(
       process.execPath,
       [main, 'createcachetable', ...args],
-      { cwd: site, timeout: 25_000 },
+      { cwd: site, timeout: CHILD_PATIENCE_MS },
     );
     return { exitCode: 0, stdout, stderr };
   } catch (error) {

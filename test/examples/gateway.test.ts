@@ -5,6 +5,7 @@ import { makeGateway } from '../../examples/gateway';
 import { freshCaches } from '../support/fresh-caches';
 import { type Site, serveHttp1 } from '../support/http-client';
 import { lastLines, serveRaw } from '../support/raw-client';
+import { freePort } from '../support/servers/free-port';
 
 freshCaches();
 
@@ -118,11 +119,7 @@ test('an origin that refuses is a 502, one that breaks off is no page', async ()
   });
   for (const _visit of [1, 2]) await expect(gateway.get('/page')).rejects.toThrow();
   expect(calls).toBe(2);
-  const free = net.createServer();
-  await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
-  const { port } = free.address() as AddressInfo;
-  await new Promise((resolve) => free.close(resolve));
-  const alone = await serveHttp1(makeGateway(`http://127.0.0.1:${port}`));
+  const alone = await serveHttp1(makeGateway(`http://127.0.0.1:${await freePort()}`));
   expect((await alone.get('/page')).status).toBe(502);
   await alone.close();
 });

@@ -6,8 +6,8 @@ import { OUTAGE_BACKENDS } from './backends';
 const PER_SECOND = 200;
 const ROUNDS = 20;
 
-/** A server is asked every half second whether it is back; a client connects a little later. */
-const ATTEMPTS = 40;
+/** Ten times what it takes: how soon a server is used again is for `bench/` to say. */
+const ATTEMPTS = 400;
 const ATTEMPT_MS = 50;
 
 const pass = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -22,7 +22,7 @@ describe.each(OUTAGE_BACKENDS)('over $name', ({ kind, name, start, cacheOf, prep
       await prepare?.(server);
       site = await startPageProcess({ cache: cacheOf(server), handlerMs: 5 });
       await untilHit('warm');
-    }, 60_000);
+    });
 
     afterAll(async () => {
       await server.stop();
@@ -67,6 +67,6 @@ describe.each(OUTAGE_BACKENDS)('over $name', ({ kind, name, start, cacheOf, prep
       const samples = await load.stop();
       expect(samples.length).toBeGreaterThan(PER_SECOND);
       expect(samples.filter(({ error }) => error !== undefined)).toEqual([]);
-    }, 180_000);
+    }, 600_000);
   });
 });

@@ -7,6 +7,7 @@ import { redisCalls, resetCalls } from '../support/redis-calls';
 import { describeWithServer, type RedisServer, startRedis } from '../support/servers';
 import { askRedis } from '../support/servers/redis-client';
 import { settled } from '../support/settled';
+import { UNHURRIED } from '../support/unhurried';
 import { visit } from '../support/visit';
 
 describeWithServer('redis', 'what a page hit asks of Redis', () => {
@@ -25,7 +26,7 @@ describeWithServer('redis', 'what a page hit asks of Redis', () => {
 
   freshCaches({
     get default(): CacheSettings {
-      return { backend: 'redis', location: proxy.url };
+      return { backend: 'redis', location: proxy.url, options: UNHURRIED };
     },
   });
 

@@ -2,6 +2,9 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+/** Less than Jest's patience with a test, so that its output is told. */
+export const CHILD_PATIENCE_MS = 150_000;
+
 const ROOT = join(__dirname, '../..');
 
 /** What a process of its own printed. */
@@ -23,6 +26,6 @@ export async function runScript(
   return promisify(execFile)(
     process.execPath,
     [...nodeOptions, '--import', 'tsx', '--eval', prelude + script],
-    { cwd: ROOT, timeout: 25_000 },
+    { cwd: ROOT, timeout: CHILD_PATIENCE_MS },
   );
 }

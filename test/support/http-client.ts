@@ -24,6 +24,8 @@ export type Listener = (req: any, res: any) => void;
 /** Serves over HTTP/1.1. */
 export async function serveHttp1(listener: Listener): Promise<Site> {
   const server = http.createServer(listener);
+  // A client that asks just as an idle connection is given up would get an error.
+  server.keepAliveTimeout = 600_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const agent = new http.Agent({ keepAlive: true });

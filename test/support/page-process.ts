@@ -1,7 +1,7 @@
 /**
  * Run as a process of its own: an Express app whose pages are cached as its parent says. `argv`:
- * a {@link PageProcessPlan} as JSON. Sends its port once it listens, and the number of times the
- * handler ran whenever it is asked for it.
+ * a {@link PageProcessPlan} as JSON. Sends its port once it listens, and its tally in answer to each
+ * message but the last: `hold` keeps the handler from answering until `release`, `close` ends it.
  */
 import type { AddressInfo } from 'node:net';
 import express from 'express';
@@ -27,7 +27,13 @@ function main(): void {
   configureCaches({ default: cache } as never);
   const failures: string[] = [];
   let calls = 0;
+  let arrived = 0;
+  let held: (() => void)[] | undefined;
   const app = express();
+  app.use((_req, _res, next) => {
+    arrived += 1;
+    next();
+  });
   app.use(
     updateCache({
       ...options,
@@ -38,14 +44,26 @@ function main(): void {
   app.use(fetchFromCache());
   app.use((req, res) => {
     calls += 1;
-    setTimeout(() => res.type('text').send(`${req.path} by ${process.pid}`), handlerMs);
+    const answer = () => res.type('text').send(`${req.path} by ${process.pid}`);
+    if (held === undefined) setTimeout(answer, handlerMs);
+    else held.push(answer);
   });
   const server = app.listen(0, '127.0.0.1', () => {
     process.send!({ port: (server.address() as AddressInfo).port });
   });
+  // A client that asks just as a connection is given up gets an error, and no answer.
+  server.keepAliveTimeout = 0;
   process.on('message', async (message) => {
-    if (message === 'tally') process.send!({ calls, failures: failures.splice(0) });
-    if (message !== 'close') return;
+    if (message === 'hold') held = [];
+    if (message === 'release') {
+      const answers = held ?? [];
+      held = undefined;
+      for (const answer of answers) answer();
+    }
+    if (message !== 'close') {
+      process.send!({ calls, arrived, failures: failures.splice(0) });
+      return;
+    }
     server.closeAllConnections();
     server.close();
     await caches.closeAll();

@@ -8,6 +8,8 @@ import type { PageProcessPlan } from './page-process';
 export interface PageTally {
   /** Runs of the handler. */
   readonly calls: number;
+  /** Requests that have reached it, whatever became of them. */
+  readonly arrived: number;
   /** What the page cache reported since it was last asked. */
   readonly failures: readonly string[];
 }
@@ -21,6 +23,10 @@ export interface PageProcess {
   /** Asks for a page, and resolves to whether it came from the cache. */
   isHit(path: string): Promise<boolean>;
   tally(): Promise<PageTally>;
+  /** From now on its handler does not answer, until it is released. */
+  hold(): Promise<PageTally>;
+  /** Lets those answer that were held, and the handler again as before. */
+  release(): Promise<PageTally>;
   /** Ends it without a word. */
   kill(): Promise<void>;
   /** Closes its server and its caches, and waits for it to end by itself. */
@@ -43,7 +49,9 @@ export async function startPageProcess(plan: PageProcessPlan): Promise<PageProce
     port,
     get: async (path) => (await visit(agent, port, path)).body,
     isHit: async (path) => (await visit(agent, port, path)).cacheStatus.includes('hit'),
-    tally: () => tallyOf(child),
+    tally: () => tell(child, 'tally'),
+    hold: () => tell(child, 'hold'),
+    release: () => tell(child, 'release'),
     kill: async () => {
       child.kill('SIGKILL');
       await exited;
@@ -58,9 +66,9 @@ export async function startPageProcess(plan: PageProcessPlan): Promise<PageProce
   };
 }
 
-async function tallyOf(child: ChildProcess): Promise<PageTally> {
+async function tell(child: ChildProcess, message: string): Promise<PageTally> {
   const answer = once(child, 'message') as Promise<[PageTally]>;
-  child.send('tally');
+  child.send(message);
   const [tally] = await answer;
   return tally;
 }

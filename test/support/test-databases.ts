@@ -30,7 +30,7 @@ export function describeEachDatabase(name: string, body: (database: TestDatabase
     let opened: { url: string; drop(): Promise<void> };
     beforeAll(async () => {
       opened = await open();
-    }, 90_000);
+    });
     body({
       kind,
       get url() {

@@ -1,6 +1,7 @@
 import { DatabaseCache } from 'cachewright';
 import { stopClock } from '../../support/clock';
 import { describeEachDatabase } from '../../support/test-databases';
+import { UNHURRIED } from '../../support/unhurried';
 import { describeCacheContract } from '../contract';
 
 describeEachDatabase('A database cache', (database) => {
@@ -15,7 +16,7 @@ describeEachDatabase('A database cache', (database) => {
     (params) =>
       new DatabaseCache(table, {
         ...params,
-        options: { ...params.options, database: database.url },
+        options: { ...UNHURRIED, ...params.options, database: database.url },
       }),
     {
       advance: (seconds) => clock.advance(seconds),

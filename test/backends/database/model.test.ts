@@ -1,6 +1,7 @@
 import { DatabaseCache } from 'cachewright';
 import { stopClock } from '../../support/clock';
 import { describeEachDatabase } from '../../support/test-databases';
+import { UNHURRIED } from '../../support/unhurried';
 import { describeModel } from '../model';
 
 const clock = stopClock();
@@ -12,7 +13,7 @@ describeEachDatabase('The model of a database cache', (database) => {
     async (params) =>
       new DatabaseCache(await database.createTable(), {
         ...params,
-        options: { ...params.options, database: database.url },
+        options: { ...UNHURRIED, ...params.options, database: database.url },
       }),
     clock,
     { expiresAtInstant: false, incrKeepsTimeout: false, keepsExpired: true },

@@ -1,5 +1,6 @@
 import { describePages } from '../../page-cache/pages';
 import { describeEachDatabase } from '../../support/test-databases';
+import { UNHURRIED } from '../../support/unhurried';
 
 describeEachDatabase('A database', (database) => {
   let table: string;
@@ -9,6 +10,6 @@ describeEachDatabase('A database', (database) => {
   describePages('a database', () => ({
     backend: 'database',
     location: table,
-    options: { database: database.url },
+    options: { ...UNHURRIED, database: database.url },
   }));
 });

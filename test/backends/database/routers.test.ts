@@ -2,6 +2,7 @@ import { configureDatabases, DatabaseCache, type DatabaseRouter } from 'cachewri
 import { stopClock } from '../../support/clock';
 import { tempDirectories } from '../../support/temp-directory';
 import { createTableAt } from '../../support/test-databases';
+import { UNHURRIED } from '../../support/unhurried';
 import { type WatchedKysely, watchedKysely } from '../../support/watched-kysely';
 
 const clock = stopClock();
@@ -22,7 +23,7 @@ beforeEach(async () => {
     replica: await open('replica'),
     other: await open('other'),
   };
-  cache = new DatabaseCache('my cache', { options: { maxEntries: 1000 } });
+  cache = new DatabaseCache('my cache', { options: { ...UNHURRIED, maxEntries: 1000 } });
 });
 
 afterEach(async () => {
@@ -86,7 +87,7 @@ describe('with a primary and a replica', () => {
 
   test('what a read found expired is deleted from that of dbForWrite (DB-15)', async () => {
     const replica = new DatabaseCache('my cache', {
-      options: { database: databases.replica.kysely },
+      options: { ...UNHURRIED, database: databases.replica.kysely },
     });
     // The replica is told what the primary was, here by the test.
     await replica.set('key', 1, 10);
@@ -130,11 +131,13 @@ test('a router that returns null has no opinion, and the next one is asked (DB-1
 
 test('a cache with a database of its own, or of its choice, asks no router', async () => {
   route({ dbForRead: () => 'replica', dbForWrite: () => 'replica' });
-  const byName = new DatabaseCache('my cache', { options: { database: 'other' } });
+  const byName = new DatabaseCache('my cache', { options: { ...UNHURRIED, database: 'other' } });
   await byName.set('key', 1);
   expect(await byName.get('key')).toBe(1);
   expect(asked()).toEqual(['other']);
-  const own = new DatabaseCache('my cache', { options: { database: databases.default.kysely } });
+  const own = new DatabaseCache('my cache', {
+    options: { ...UNHURRIED, database: databases.default.kysely },
+  });
   await own.set('key', 1);
   expect(asked()).toEqual(['default']);
 });

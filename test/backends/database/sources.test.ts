@@ -8,6 +8,7 @@ import { openSqlite } from '../../../src/backends/database/sqlite';
 import { runScript } from '../../support/child';
 import { tempDirectories } from '../../support/temp-directory';
 import { createTableAt, describeEachDatabase } from '../../support/test-databases';
+import { UNHURRIED } from '../../support/unhurried';
 import { watchedKysely } from '../../support/watched-kysely';
 
 const makeDirectory = tempDirectories();
@@ -93,7 +94,7 @@ describeEachDatabase('A database that is handed in', (database) => {
     async (_name, open) => {
       const { source, isOpen, end } = open();
       const cache = new DatabaseCache(await database.createTable(), {
-        options: { database: source },
+        options: { ...UNHURRIED, database: source },
       });
       await exercise(cache);
       await cache.close();
@@ -106,7 +107,7 @@ describeEachDatabase('A database that is handed in', (database) => {
 
   test('by its URL, it is opened, closed, and opened again', async () => {
     const cache = new DatabaseCache(await database.createTable(), {
-      options: { database: new URL(database.url) },
+      options: { ...UNHURRIED, database: new URL(database.url) },
     });
     await exercise(cache);
     await cache.close();
@@ -118,7 +119,7 @@ describeEachDatabase('A database that is handed in', (database) => {
     const table = await database.createTable();
     const { stdout } = await runScript(`
       const cache = new cachewright.DatabaseCache(${JSON.stringify(table)}, {
-        options: { database: ${JSON.stringify(database.url)} },
+        options: { ...${JSON.stringify(UNHURRIED)}, database: ${JSON.stringify(database.url)} },
       });
       (async () => {
         await cache.set('key', 'value');
@@ -133,8 +134,8 @@ describeEachDatabase('A database that is handed in', (database) => {
     const { stdout } = await runScript(`
       const { configureDatabases, DatabaseCache } = cachewright;
       configureDatabases({ default: ${JSON.stringify(database.url)} });
-      const a = new DatabaseCache(${JSON.stringify(a)});
-      const b = new DatabaseCache(${JSON.stringify(b)});
+      const a = new DatabaseCache(${JSON.stringify(a)}, { options: ${JSON.stringify(UNHURRIED)} });
+      const b = new DatabaseCache(${JSON.stringify(b)}, { options: ${JSON.stringify(UNHURRIED)} });
       (async () => {
         await a.set('key', 'of a');
         await b.set('key', 'of b');

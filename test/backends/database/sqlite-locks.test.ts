@@ -2,6 +2,7 @@ import { DatabaseCache } from 'cachewright';
 import Database from 'libsql';
 import { tempDirectories } from '../../support/temp-directory';
 import { createTableAt } from '../../support/test-databases';
+import { UNHURRIED } from '../../support/unhurried';
 
 const makeDirectory = tempDirectories();
 let path: string;
@@ -65,7 +66,9 @@ test('a file that another process writes to as it is opened is opened all the sa
   ];
   writer.exec(statement);
   writer.exec('begin immediate');
-  const opened = new DatabaseCache('cache', { options: { database: `sqlite:${file}` } });
+  const opened = new DatabaseCache('cache', {
+    options: { ...UNHURRIED, database: `sqlite:${file}` },
+  });
   expect(await opened.get('key', 'fallback')).toBe('fallback');
   writer.exec('commit');
   await opened.set('key', 1);

@@ -1,6 +1,7 @@
 import { type CacheParams, DatabaseCache } from 'cachewright';
 import { stopClock } from '../../support/clock';
 import { describeEachDatabase } from '../../support/test-databases';
+import { UNHURRIED } from '../../support/unhurried';
 import { type WatchedKysely, watchedKysely } from '../../support/watched-kysely';
 
 describeEachDatabase('The statements of a database cache', (database) => {
@@ -26,7 +27,7 @@ describeEachDatabase('The statements of a database cache', (database) => {
   });
 
   function open(params: CacheParams = {}): DatabaseCache {
-    const options = { ...params.options, database: watched.kysely };
+    const options = { ...UNHURRIED, ...params.options, database: watched.kysely };
     const made = new DatabaseCache(table, { ...params, options });
     opened.push(made);
     return made;

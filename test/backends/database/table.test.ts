@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely';
 import { stopClock } from '../../support/clock';
 import { catchWarnings } from '../../support/process-warnings';
 import { describeEachDatabase } from '../../support/test-databases';
+import { UNHURRIED } from '../../support/unhurried';
 import { type WatchedKysely, watchedKysely } from '../../support/watched-kysely';
 
 describeEachDatabase('The table of a database cache', (database) => {
@@ -19,7 +20,7 @@ describeEachDatabase('The table of a database cache', (database) => {
   });
 
   function open(table: string, source: Kysely<unknown> | string = database.url): DatabaseCache {
-    const made = new DatabaseCache(table, { options: { database: source } });
+    const made = new DatabaseCache(table, { options: { ...UNHURRIED, database: source } });
     opened.push(made);
     return made;
   }

@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely';
 import { createPool } from 'mysql2';
 import { CacheTable } from '../../../src/backends/database/table';
 import { describeEachDatabase } from '../../support/test-databases';
+import { UNHURRIED } from '../../support/unhurried';
 import { type WatchedKysely, watchedKysely } from '../../support/watched-kysely';
 
 describeEachDatabase('Writes to a database cache', (database) => {
@@ -27,7 +28,7 @@ describeEachDatabase('Writes to a database cache', (database) => {
   function open(options: object = {}): DatabaseCache {
     const onFailure = (_error: unknown, failure: CacheFailure) => failures.push(failure);
     const made = new DatabaseCache(table, {
-      options: { database: database.url, onFailure, ...options },
+      options: { ...UNHURRIED, database: database.url, onFailure, ...options },
     });
     opened.push(made);
     return made;
@@ -75,7 +76,7 @@ describeEachDatabase('Writes to a database cache', (database) => {
 
   if (database.kind !== 'sqlite') {
     test('many keys are removed in their order, as they are written', async () => {
-      const cache = open({ writeTimeoutMs: 30_000, database: watched.kysely });
+      const cache = open({ database: watched.kysely });
       // A server that reads the whole table comes to them in this order.
       await cache.set('b', 0);
       await cache.set('a', 0);
@@ -95,9 +96,9 @@ describeEachDatabase('Writes to a database cache', (database) => {
     });
 
     test('a write that gives up in a deadlock is done again', async () => {
-      const cache = open({ writeTimeoutMs: 30_000 });
+      const cache = open();
       const site = await begin(watched.kysely);
-      const sites = open({ database: site, writeTimeoutMs: 30_000 });
+      const sites = open({ database: site });
       await cache.setMany(Object.fromEntries([...'abcdefgh'].map((key) => [key, 0])));
       await sites.setMany(Object.fromEntries([...'bcdefgh'].map((key) => [key, 1])));
       const both = cache.setMany({ a: 2, b: 2 });
@@ -191,7 +192,9 @@ describeEachDatabase('Writes to a database cache', (database) => {
   });
 
   test('a read error propagates: a table that is missing is named, with what makes it (DB-10)', async () => {
-    const cache = new DatabaseCache('absent table', { options: { database: database.url } });
+    const cache = new DatabaseCache('absent table', {
+      options: { ...UNHURRIED, database: database.url },
+    });
     opened.push(cache);
     const error = {
       code: 'ERR_CACHE_BACKEND',
@@ -204,7 +207,7 @@ describeEachDatabase('Writes to a database cache', (database) => {
 
   test('a missing table is no refusal: writes fail as well', async () => {
     const cache = new DatabaseCache('absent table', {
-      options: { database: database.url, onFailure: () => {} },
+      options: { ...UNHURRIED, database: database.url, onFailure: () => {} },
     });
     opened.push(cache);
     const error = { code: 'ERR_CACHE_BACKEND' };
@@ -268,7 +271,10 @@ describeEachDatabase('Writes to a database cache', (database) => {
         uri: database.url.replace(/^mariadb:/, 'mysql:'),
         flags: ['-FOUND_ROWS'],
       });
-      const cache = new DatabaseCache(table, { timeout: null, options: { database: pool } });
+      const cache = new DatabaseCache(table, {
+        timeout: null,
+        options: { ...UNHURRIED, database: pool },
+      });
       await cache.setMany({ whole: 5, half: 0.5 });
       expect(await cache.incr('whole', 0)).toBe(5);
       expect(await cache.incr('half', 0)).toBe(0.5);
@@ -295,7 +301,7 @@ describeEachDatabase('Writes to a database cache', (database) => {
     });
 
     test('a value that the server’s packet cannot hold is an error that says so', async () => {
-      const cache = open({ writeTimeoutMs: 20_000 });
+      const cache = open();
       const [{ size }] = (await watched.query<{ size: number }>(
         'select @@max_allowed_packet as size',
       )) as [{ size: number }];

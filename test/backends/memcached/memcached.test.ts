@@ -12,6 +12,7 @@ import { eventually } from '../../support/eventually';
 import { catchWarnings } from '../../support/process-warnings';
 import { describeWithServer, type MemcachedServer, startMemcached } from '../../support/servers';
 import { say } from '../../support/text-protocol';
+import { UNHURRIED_MEMCACHED } from '../../support/unhurried';
 
 const TOO_LARGE = 'x'.repeat(1_100_000);
 
@@ -37,7 +38,7 @@ describeWithServer('memcached', 'MemcachedCache', () => {
   afterEach(() => Promise.all(opened.splice(0).map((one) => one.close())));
 
   function open(options: MemcachedOptions = {}, location: string | string[] = server.url) {
-    const made = new MemcachedCache(location, { options });
+    const made = new MemcachedCache(location, { options: { ...UNHURRIED_MEMCACHED, ...options } });
     opened.push(made);
     return made;
   }
@@ -223,7 +224,9 @@ describeWithServer('memcached', 'MemcachedCache', () => {
     test('of two processes all count (MEMC-10, API-23)', async () => {
       await cache.set('key', 0, null);
       const script = `
-        const cache = new cachewright.MemcachedCache(${JSON.stringify(server.url)});
+        const cache = new cachewright.MemcachedCache(${JSON.stringify(server.url)}, {
+          options: ${JSON.stringify(UNHURRIED_MEMCACHED)},
+        });
         (async () => {
           for (let i = 0; i < 100; i += 1) {
             await Promise.all(Array.from({ length: 100 }, () => cache.incr('key')));
@@ -283,7 +286,10 @@ describeWithServer('memcached', 'MemcachedCache', () => {
     });
 
     test('may not be empty', async () => {
-      const verbatim = new MemcachedCache(server.url, { keyFunction: (key) => key });
+      const verbatim = new MemcachedCache(server.url, {
+        keyFunction: (key) => key,
+        options: UNHURRIED_MEMCACHED,
+      });
       opened.push(verbatim);
       await expect(verbatim.get('')).rejects.toMatchObject({ code: 'ERR_CACHE_KEY' });
       await verbatim.set('constructor', 1);
@@ -294,7 +300,7 @@ describeWithServer('memcached', 'MemcachedCache', () => {
       class Lenient extends MemcachedCache {
         override validateKey() {}
       }
-      const lenient = new Lenient(server.url);
+      const lenient = new Lenient(server.url, { options: UNHURRIED_MEMCACHED });
       opened.push(lenient);
       await lenient.set('key with spaces', 'value');
       expect(await lenient.get('key with spaces')).toBe('value');
@@ -402,7 +408,7 @@ describeWithServer('memcached', 'MemcachedCache', () => {
     afterEach(() => client.close());
 
     test('is used, and left open by close() (MEMC-13)', async () => {
-      const handed = new MemcachedCache(client);
+      const handed = new MemcachedCache(client, { options: UNHURRIED_MEMCACHED });
       await handed.clear();
       await handed.setMany({ a: 1, b: 'two', c: null });
       expect(await handed.getMany(['a', 'b', 'c', 'd'])).toEqual({ a: 1, b: 'two', c: null });
@@ -417,7 +423,7 @@ describeWithServer('memcached', 'MemcachedCache', () => {
 
     test('fails in time, and serves others meanwhile', async () => {
       const lone = Client.create('127.0.0.1:1', { logger: { log: () => {} } });
-      const handed = new MemcachedCache(lone);
+      const handed = new MemcachedCache(lone, { options: UNHURRIED_MEMCACHED });
       await expect(handed.get('key')).rejects.toBeInstanceOf(CacheUnavailableError);
       await expect(handed.get('key')).rejects.toThrow('127.0.0.1:1');
       await handed.close();
@@ -551,10 +557,16 @@ describeWithServer('memcached-sasl', 'MemcachedCache with a user', () => {
   afterAll(() => server.stop());
 
   test.each<[string, () => MemcachedCache]>([
-    ['in the location', () => new MemcachedCache(`me:p%40ss%2Cword@${server.url}`)],
+    [
+      'in the location',
+      () => new MemcachedCache(`me:p%40ss%2Cword@${server.url}`, { options: UNHURRIED_MEMCACHED }),
+    ],
     [
       'in the options',
-      () => new MemcachedCache(server.url, { options: { username: 'me', password: 'p@ss,word' } }),
+      () =>
+        new MemcachedCache(server.url, {
+          options: { ...UNHURRIED_MEMCACHED, username: 'me', password: 'p@ss,word' },
+        }),
     ],
   ])('logs in with user and password %s', async (_name, open) => {
     const cache = open();
@@ -567,7 +579,9 @@ describeWithServer('memcached-sasl', 'MemcachedCache with a user', () => {
     ['a wrong password', { username: 'me', password: 'wrong' }],
     ['no user', {}],
   ])('%s is an error that says so', async (_name, options) => {
-    const cache = new MemcachedCache(server.url, { options });
+    const cache = new MemcachedCache(server.url, {
+      options: { ...UNHURRIED_MEMCACHED, ...options },
+    });
     await expect(cache.get('key')).rejects.toThrow(/authentication failed/);
     await cache.close();
   });

@@ -1,7 +1,6 @@
-import { MemcachedCache } from 'cachewright';
 import { stopClock } from '../../support/clock';
 import { describeModel } from '../model';
-import { describeTopologies, locationOf } from './topologies';
+import { describeTopologies, openAt } from './topologies';
 
 const clock = stopClock();
 const CALLS = 20_000;
@@ -9,7 +8,7 @@ const CALLS = 20_000;
 describeTopologies((_topology, servers) => {
   describeModel(
     'MemcachedCache',
-    (params) => new MemcachedCache(locationOf(servers()), params),
+    (params) => openAt(servers(), params),
     clock,
     {
       expiresAtInstant: true,

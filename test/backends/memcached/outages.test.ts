@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import net, { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   CacheUnavailableError,
@@ -12,8 +12,10 @@ import { runScript } from '../../support/child';
 import { eventually } from '../../support/eventually';
 import { describeWithServer, type MemcachedServer, startMemcached } from '../../support/servers';
 import { say } from '../../support/text-protocol';
+import { UNHURRIED_MEMCACHED } from '../../support/unhurried';
 
-const QUICK: MemcachedOptions = { readTimeoutMs: 200, writeTimeoutMs: 200 };
+/** Soon over, and still enough for a server that answers. */
+const QUICK: MemcachedOptions = { readTimeoutMs: 1000, writeTimeoutMs: 1000 };
 
 const caches: MemcachedCache[] = [];
 afterEach(() => Promise.all(caches.splice(0).map((cache) => cache.close())));
@@ -22,12 +24,6 @@ function open(location: string | string[], options: MemcachedOptions = QUICK): M
   const cache = new MemcachedCache(location, { options });
   caches.push(cache);
   return cache;
-}
-
-/** Freezes a server: the signal has not reached all its threads when it is sent. */
-async function freeze(server: MemcachedServer): Promise<void> {
-  server.freeze();
-  await delay(50);
 }
 
 /** How each of these operations failed: the reasons. */
@@ -49,9 +45,9 @@ describeWithServer('memcached', 'a Memcached server that', () => {
 
   test('is frozen is given up on in time, left alone, and used again once it goes on', async () => {
     const cache = open(server.url);
-    await cache.set('key', 'value');
+    await eventually(() => cache.set('key', 'value'));
     for (let round = 0; round < 3; round += 1) {
-      await freeze(server);
+      server.freeze();
       const first = [1, 2, 3, 4, 5].map((i) => cache.get(`key${i}`));
       expect(await reasons(first)).toEqual(Array(5).fill('timeout'));
       const more = Array.from({ length: 1000 }, (_, i) => cache.set(`key${i}`, i));
@@ -62,13 +58,15 @@ describeWithServer('memcached', 'a Memcached server that', () => {
   });
 
   test('is frozen for long costs one connection after the other, and no memory', async () => {
-    const cache = open(server.url, { ...QUICK, maxPoolSize: 1 });
-    await cache.set('key', 'value');
+    const cache = open(server.url, { readTimeoutMs: 200, writeTimeoutMs: 200, maxPoolSize: 1 });
+    await eventually(() => cache.set('key', 'value'));
     const before = Number(/total_connections (\d+)/.exec(await say(server, 'stats'))![1]);
-    await freeze(server);
+    server.freeze();
     await reasons([1, 2, 3, 4, 5].map((i) => cache.get(`key${i}`)));
-    // Long enough for questions that each give up a connection.
-    await delay(2500);
+    // Each question whether it is there gives up a connection.
+    const connect = jest.spyOn(net, 'connect');
+    await eventually(() => expect(connect.mock.calls.length).toBeGreaterThanOrEqual(3));
+    connect.mockRestore();
     server.thaw();
     expect(await eventually(() => cache.get('key'))).toBe('value');
     const after = Number(/total_connections (\d+)/.exec(await say(server, 'stats'))![1]);
@@ -78,10 +76,10 @@ describeWithServer('memcached', 'a Memcached server that', () => {
   });
 
   test('is killed fails all that is under way at once, and is used again once it is back', async () => {
-    const cache = open(server.url, { readTimeoutMs: 60_000, writeTimeoutMs: 60_000 });
+    const cache = open(server.url, UNHURRIED_MEMCACHED);
     for (let round = 0; round < 5; round += 1) {
       await cache.set('key', round);
-      await freeze(server);
+      server.freeze();
       const underWay = [1, 2, 3].map((i) => cache.get(`key${i}`));
       await delay(20);
       await server.kill();
@@ -99,8 +97,8 @@ describeWithServer('memcached', 'a Memcached server that', () => {
     const others = await Promise.all([startMemcached(), startMemcached()]);
     const keys = Array.from({ length: 60 }, (_, i) => `key${i}`);
     const cache = open([server, ...others].map(({ url }) => url));
-    await cache.setMany(Object.fromEntries(keys.map((key) => [key, 1])));
-    await freeze(server);
+    await eventually(() => cache.setMany(Object.fromEntries(keys.map((key) => [key, 1]))));
+    server.freeze();
     const outcomes = await Promise.allSettled(keys.map((key) => cache.get(key)));
     const found = outcomes.filter(({ status }) => status === 'fulfilled').length;
     expect(found).toBeGreaterThan(20);
@@ -111,8 +109,8 @@ describeWithServer('memcached', 'a Memcached server that', () => {
 
   test('is frozen as close() is called lets it end, and the process with it', async () => {
     const cache = open(server.url);
-    await cache.set('key', 'value');
-    await freeze(server);
+    await eventually(() => cache.set('key', 'value'));
+    server.freeze();
     const underWay = reasons([1, 2, 3, 4, 5].map((i) => cache.get(`key${i}`)));
     await cache.close();
     expect(await underWay).toEqual(Array(5).fill('timeout'));
@@ -167,7 +165,7 @@ describe('a server that', () => {
     const url = await listen((socket, request) => {
       for (const byte of found(request, '12345')) socket.write(Buffer.of(byte));
     });
-    const cache = open(url, {});
+    const cache = open(url, UNHURRIED_MEMCACHED);
     expect(await cache.get('key')).toBe(12345);
     expect(await Promise.all([1, 2, 3].map((i) => cache.get(`key${i}`)))).toEqual(
       Array(3).fill(12345),
@@ -181,7 +179,7 @@ describe('a server that', () => {
       if (requests === 1) socket.end(found(request, '12', 100));
       else socket.write(found(request, '12345'));
     });
-    const cache = open(url, {});
+    const cache = open(url, UNHURRIED_MEMCACHED);
     expect(await reasons([cache.get('key')])).toEqual(['refused']);
     expect(await cache.get('key')).toBe(12345);
   });
@@ -210,7 +208,7 @@ describe('a server that', () => {
       stray.writeUInt32BE(7, 12);
       socket.write(Buffer.concat([stray, found(request, '12345'), found(request, '777')]));
     });
-    const cache = open(url, {});
+    const cache = open(url, UNHURRIED_MEMCACHED);
     expect(await cache.get('key')).toBe(12345);
     expect(await cache.get('key')).toBe(12345);
   });
@@ -243,7 +241,9 @@ describe('a server that', () => {
       request.copy(tooLarge, 12, 12, 16);
       socket.write(tooLarge);
     });
-    await expect(open(url, {}).set('key', 'value')).rejects.toBeInstanceOf(CacheValueError);
+    await expect(open(url, UNHURRIED_MEMCACHED).set('key', 'value')).rejects.toBeInstanceOf(
+      CacheValueError,
+    );
     expect(opcodes).toEqual([0x01, 0x04]);
   });
 
@@ -258,33 +258,42 @@ describe('a server that', () => {
 
   test('takes long to let the user in is not sent late what was given up', async () => {
     const opcodes: number[] = [];
+    let held = () => {};
     const url = await listen((socket, request) => {
       opcodes.push(request[1]!);
-      setTimeout(() => socket.write(done(request)), 80);
+      if (request[1] === 0x20 && opcodes.length === 1) held = () => socket.write(done(request));
+      else socket.write(done(request));
     });
-    const cache = open(`me:secret@${url}`, { maxPoolSize: 1 });
+    const cache = open(`me:secret@${url}`, { ...UNHURRIED_MEMCACHED, maxPoolSize: 1 });
     const value = { byteLength: 4, toBytes: () => Buffer.from('page') };
     await expect(cache.setFrozen('page', value, 60, 100)).rejects.toMatchObject({
       reason: 'timeout',
     });
+    await eventually(() => expect(opcodes).toEqual([0x20]));
+    held();
     await cache.set('key', 1);
     expect(opcodes).toEqual([0x20, 0x21, 0x01]);
   });
 
   test('takes long for the parts of a page is not told of them late', async () => {
     const keys: string[] = [];
+    const held: (() => void)[] = [];
     const url = await listen((socket, request) => {
       const keyAt = 24 + request[4]!;
       keys.push(request.toString('latin1', keyAt, keyAt + request.readUInt16BE(2)));
-      setTimeout(() => socket.write(done(request)), 150);
+      const answer = () => socket.write(done(request));
+      if (keys.length === 1) answer();
+      else held.push(answer);
     });
-    const cache = open(url, { maxItemBytes: 1000 });
+    const cache = open(url, { ...UNHURRIED_MEMCACHED, maxPoolSize: 1, maxItemBytes: 1000 });
+    await cache.set('warm', 1);
     const value = { byteLength: 1500, toBytes: () => Buffer.alloc(1500) };
     await expect(cache.setFrozen('page', value, 60, 100)).rejects.toMatchObject({
       reason: 'timeout',
     });
+    for (const answer of held) answer();
     await cache.close();
-    expect(keys).toHaveLength(2);
+    expect(keys).toHaveLength(3);
     expect(keys).not.toContain(':1:page');
   });
 

@@ -11,6 +11,7 @@ import {
 import { KIND } from '../../../src/backends/memcached/item';
 import { describeWithServer, type MemcachedServer, startMemcached } from '../../support/servers';
 import { say } from '../../support/text-protocol';
+import { UNHURRIED_MEMCACHED } from '../../support/unhurried';
 
 const DEADLINE = 5000;
 
@@ -35,7 +36,8 @@ describeWithServer('memcached', 'pages too large for one item', () => {
 
   function open(maxItemBytes?: number): MemcachedCache {
     return new MemcachedCache(server.url, {
-      options: maxItemBytes === undefined ? {} : { maxItemBytes },
+      options:
+        maxItemBytes === undefined ? UNHURRIED_MEMCACHED : { ...UNHURRIED_MEMCACHED, maxItemBytes },
     });
   }
 

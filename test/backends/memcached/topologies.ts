@@ -1,4 +1,6 @@
+import { type CacheParams, MemcachedCache } from 'cachewright';
 import { describeWithServer, type MemcachedServer, startMemcached } from '../../support/servers';
+import { UNHURRIED_MEMCACHED } from '../../support/unhurried';
 
 /** Servers a cache may stand on, and how each is started. */
 const TOPOLOGIES: Record<string, () => Promise<MemcachedServer>[]> = {
@@ -27,4 +29,12 @@ export function describeTopologies(
 /** The location of a cache on these servers. */
 export function locationOf(servers: readonly MemcachedServer[]): string[] {
   return servers.map(({ url }) => url);
+}
+
+/** A cache there. */
+export function openAt(servers: readonly MemcachedServer[], params: CacheParams): MemcachedCache {
+  return new MemcachedCache(locationOf(servers), {
+    ...params,
+    options: { ...UNHURRIED_MEMCACHED, ...params.options },
+  });
 }

@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { RedisCache, type RedisLocation, type RedisOptions } from 'cachewright';
@@ -14,7 +13,9 @@ import {
   startRedis,
   startRedisReplicas,
 } from '../../support/servers';
+import { freePort } from '../../support/servers/free-port';
 import { askRedis } from '../../support/servers/redis-client';
+import { UNHURRIED } from '../../support/unhurried';
 
 const opened: RedisCache[] = [];
 const running: { stop(): Promise<void> }[] = [];
@@ -25,7 +26,7 @@ afterEach(async () => {
 });
 
 function open(location: RedisLocation, options: RedisOptions = {}): RedisCache {
-  const cache = new RedisCache(location, { options });
+  const cache = new RedisCache(location, { options: { ...UNHURRIED, ...options } });
   opened.push(cache);
   return cache;
 }
@@ -181,7 +182,7 @@ describeWithServer('redis', 'connections of a RedisCache', () => {
 
   test('are closed once what is under way is done', async () => {
     const server = await start();
-    const cache = open(server.url, { readTimeoutMs: 20_000, writeTimeoutMs: 20_000 });
+    const cache = open(server.url);
     const large = Buffer.alloc(1_000_000, 'x');
     await cache.set('large', large);
     const reads = Promise.all(Array.from({ length: 30 }, () => cache.get<Buffer>('large')));
@@ -365,10 +366,7 @@ describeWithServer('redis', 'RedisCache on a leader and replicas', () => {
 
   test('reads the leader while no replica can be reached, and a replica again later', async () => {
     const leader = await start();
-    const nobody = createServer().listen(0, '127.0.0.1');
-    await once(nobody, 'listening');
-    const { port } = nobody.address() as { port: number };
-    nobody.close();
+    const port = await freePort();
     const cache = open([leader.url, `redis://127.0.0.1:${port}`], { ownWritesMs: 0 });
     await cache.set('key', 'value');
     await expect(cache.get('key')).rejects.toMatchObject({ code: 'ERR_CACHE_UNAVAILABLE' });

@@ -13,6 +13,7 @@ import {
   startSentinel,
 } from '../../support/servers';
 import { askRedis } from '../../support/servers/redis-client';
+import { UNHURRIED } from '../../support/unhurried';
 
 const opened: RedisCache[] = [];
 const unhandled: unknown[] = [];
@@ -33,7 +34,7 @@ afterEach(async () => {
 });
 
 function open(location: RedisLocation, options: RedisOptions = {}): RedisCache {
-  const cache = new RedisCache(location, { options });
+  const cache = new RedisCache(location, { options: { ...UNHURRIED, ...options } });
   opened.push(cache);
   return cache;
 }

@@ -9,6 +9,7 @@ import {
   startRedisReplicas,
   startSentinel,
 } from '../../support/servers';
+import { UNHURRIED } from '../../support/unhurried';
 
 /** Where a suite's Redis is, and what ends it. */
 export interface Place {
@@ -85,6 +86,7 @@ export function openAt({ location, options }: Place, params: CacheParams): Redis
   return new RedisCache(location, {
     ...params,
     options: {
+      ...UNHURRIED,
       ...params.options,
       ...options,
       // Some of the suite's functions leave no trace of what a key belongs to.

@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { CHILD_PATIENCE_MS } from '../../support/child';
 
 test('npm run demo -- --once prints a table in which every second visit is a hit', async () => {
   const { stdout, stderr } = await promisify(execFile)(
     process.execPath,
     ['--import', 'tsx', 'examples/atlas/demo.ts', '--once'],
-    { cwd: join(__dirname, '../../..'), timeout: 25_000 },
+    { cwd: join(__dirname, '../../..'), timeout: CHILD_PATIENCE_MS },
   );
   expect(stderr).toBe('');
   const [head, ...rows] = stdout.trimEnd().split('\n');

@@ -3,6 +3,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 const hasProc = existsSync('/proc/self/stat');
 
+/** Nobody wakes who waits on it. */
+const NEVER = new Int32Array(new SharedArrayBuffer(4));
+
 /**
  * What tells a process from a later one with the same id: when it was started. `undefined` if it
  * has ended.
@@ -31,7 +34,20 @@ export function signalTree(pid: number, signal: NodeJS.Signals): void {
 /** Stops the parent first: it starts no others while its children are looked for. */
 function stopTree(pid: number): number[] {
   sendSignal(pid, 'SIGSTOP');
+  // The signal reaches one of its threads, and on a busy machine the others work on for a while.
+  while (hasProc && isAnyRunning(pid)) Atomics.wait(NEVER, 0, 0, 1);
   return [pid, ...childrenOf(pid).flatMap(stopTree)];
+}
+
+/** Whether a thread of a process is not stopped yet. */
+function isAnyRunning(pid: number): boolean {
+  try {
+    const tasks = readdirSync(`/proc/${pid}/task`).map((task) => statOf(`${pid}/task/${task}`));
+    return tasks.some((stat) => stat !== undefined && !/^[TtZX]/.test(stat[0]!));
+  } catch {
+    // It has ended.
+    return false;
+  }
 }
 
 /** Sends a signal to a process, if it runs. */
@@ -54,7 +70,7 @@ function childrenOf(pid: number): number[] {
 }
 
 /** The fields of `/proc/PID/stat` from the state on: what precedes may hold blanks. */
-function statOf(pid: number): string[] | undefined {
+function statOf(pid: number | string): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { NetworkServer } from './server-process';
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 90_000;
 
 /** Sends one command to one server, over a connection of its own, and returns the answer. */
 export async function askRedis(

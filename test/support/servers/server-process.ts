@@ -56,7 +56,7 @@ export interface PidRecord {
   readonly isShared: boolean;
 }
 
-const START_DEADLINE_MS = 20_000;
+const START_DEADLINE_MS = 90_000;
 const STOP_DEADLINE_MS = 5000;
 
 /** Where a server is to live. */

@@ -19,7 +19,7 @@ export interface DatabaseCommands {
   drop(serverUrl: string, name: string): Promise<void>;
 }
 
-const START_DEADLINE_MS = 60_000;
+const START_DEADLINE_MS = 120_000;
 
 /**
  * Makes a database on the one server of this kind in this run. The first caller of all test files
