@@ -322,7 +322,7 @@ describeWithServer('redis', 'RedisCache on a leader and replicas', () => {
   });
 
   test('reads what it wrote or removed itself from the leader for a moment', async () => {
-    const cache = open([...servers.urls]);
+    const cache = open([...servers.urls], { ownWritesMs: 60_000 });
     await cache.set('mine', 'old');
     await resetCalls(servers.leader, ...servers.replicas);
     expect(await cache.get('mine')).toBe('old');
@@ -345,7 +345,7 @@ describeWithServer('redis', 'RedisCache on a leader and replicas', () => {
   });
 
   test('reads anything from the leader for a moment after clear()', async () => {
-    const cache = open([...servers.urls], { ownWritesMs: 200 });
+    const cache = open([...servers.urls], { ownWritesMs: 120_000 });
     await cache.clear();
     await resetCalls(servers.leader, ...servers.replicas);
     await cache.get('whatever');

@@ -27,7 +27,8 @@ const TOPOLOGIES: Record<string, () => Promise<Place>> = {
   },
   'a leader and two replicas': async () => {
     const { urls, leader, stop } = await startRedisReplicas({ replicas: 2 });
-    return { location: urls, masters: [leader], stop };
+    // Or a replica that lags would be asked, once a busy machine has taken its time.
+    return { location: urls, options: { ownWritesMs: 600_000 }, masters: [leader], stop };
   },
   'a cluster of three masters': async () => {
     const { urls, nodes, stop } = await startRedisCluster();
