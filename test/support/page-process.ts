@@ -28,6 +28,7 @@ function main(): void {
   const failures: string[] = [];
   let calls = 0;
   let arrived = 0;
+  let failedReads = 0;
   let held: (() => void)[] | undefined;
   const app = express();
   app.use((_req, _res, next) => {
@@ -38,7 +39,10 @@ function main(): void {
     updateCache({
       ...options,
       cacheStatus: true,
-      onError: (error) => failures.push((error as Error).message),
+      onError: (error, { operation }) => {
+        if (operation === 'read') failedReads += 1;
+        failures.push((error as Error).message);
+      },
     }),
   );
   app.use(fetchFromCache());
@@ -61,7 +65,7 @@ function main(): void {
       for (const answer of answers) answer();
     }
     if (message !== 'close') {
-      process.send!({ calls, arrived, failures: failures.splice(0) });
+      process.send!({ calls, arrived, failedReads, failures: failures.splice(0) });
       return;
     }
     server.closeAllConnections();
