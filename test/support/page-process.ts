@@ -6,6 +6,7 @@
 import type { AddressInfo } from 'node:net';
 import express from 'express';
 import {
+  type BaseCache,
   caches,
   configureCaches,
   fetchFromCache,
@@ -25,10 +26,20 @@ export interface PageProcessPlan {
 function main(): void {
   const { cache, options, handlerMs } = JSON.parse(process.argv[2]!) as PageProcessPlan;
   configureCaches({ default: cache } as never);
+  const pages: BaseCache = caches.default;
+  const getFrozen = pages.getFrozen.bind(pages);
+  pages.getFrozen = async (...args) => {
+    looking += 1;
+    try {
+      return await getFrozen(...args);
+    } finally {
+      looking -= 1;
+    }
+  };
   const failures: string[] = [];
   let calls = 0;
   let arrived = 0;
-  let failedReads = 0;
+  let looking = 0;
   let held: (() => void)[] | undefined;
   const app = express();
   app.use((_req, _res, next) => {
@@ -39,10 +50,7 @@ function main(): void {
     updateCache({
       ...options,
       cacheStatus: true,
-      onError: (error, { operation }) => {
-        if (operation === 'read') failedReads += 1;
-        failures.push((error as Error).message);
-      },
+      onError: (error) => failures.push((error as Error).message),
     }),
   );
   app.use(fetchFromCache());
@@ -65,7 +73,7 @@ function main(): void {
       for (const answer of answers) answer();
     }
     if (message !== 'close') {
-      process.send!({ calls, arrived, failedReads, failures: failures.splice(0) });
+      process.send!({ calls, arrived, looking, failures: failures.splice(0) });
       return;
     }
     server.closeAllConnections();

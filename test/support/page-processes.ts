@@ -10,8 +10,8 @@ export interface PageTally {
   readonly calls: number;
   /** Requests that have reached it, whatever became of them. */
   readonly arrived: number;
-  /** Look-ups that failed. */
-  readonly failedReads: number;
+  /** Look-ups under way. */
+  readonly looking: number;
   /** What the page cache reported since it was last asked. */
   readonly failures: readonly string[];
 }
