@@ -28,10 +28,12 @@ export {
   type CommonCacheSettings,
   type CullingOptions,
   type Entries,
+  type PurgeOptions,
   type VersionOption,
 } from './cache/base-cache';
 export type { KeyFunction, Version } from './cache/keys';
 export type { Serializer } from './cache/serializers';
+export type { PurgeMode } from './cache/tags';
 export type { Timeout } from './cache/timeouts';
 export { type SerializerOption, ValueCodec } from './cache/value-codec';
 export {
@@ -80,6 +82,7 @@ export { hasVaryHeader, patchVaryHeaders } from './headers/patch-vary';
 export { varyOnCookie, varyOnHeaders } from './headers/vary-on-headers';
 export type { CacheOutcome } from './http/cache-status';
 export { type CachePageOptions, cachePage } from './page-cache/cache-page';
+export { cacheTags } from './page-cache/cache-tags';
 export { fetchFromCache } from './page-cache/fetch-from-cache';
 export { invalidate } from './page-cache/invalidate';
 export { getCacheKey, learnCacheKey, type PageKeyOptions } from './page-cache/learn-cache-key';

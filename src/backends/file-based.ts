@@ -1,4 +1,4 @@
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   BaseCache,
@@ -6,6 +6,8 @@ import {
   type CullingOptions,
   type VersionOption,
 } from '../cache/base-cache';
+import { SharedTagStore } from '../cache/shared-tag-store';
+import { Tags } from '../cache/tags';
 import { expiryOf, isExpiredAtOnce, type Timeout } from '../cache/timeouts';
 import { type SerializerOption, ValueCodec } from '../cache/value-codec';
 import { type Found, readEntryFile, touchEntryFile } from './entry-file';
@@ -33,7 +35,9 @@ export interface FileBasedOptions extends CullingOptions {
  * @see Django's `FileBasedCache`
  */
 export class FileBasedCache extends BaseCache {
+  readonly #directory: string;
   readonly #store: FileStore;
+  #countersCache: FileBasedCache | undefined;
   readonly #codec: ValueCodec;
 
   /** @throws TypeError if a setting makes no sense. */
@@ -41,7 +45,8 @@ export class FileBasedCache extends BaseCache {
     super(location, params);
     const { serializer } = (params.options ?? {}) as FileBasedOptions;
     this.#codec = new ValueCodec(serializer);
-    this.#store = FileStore.at(directoryOf(location));
+    this.#directory = directoryOf(location);
+    this.#store = FileStore.at(this.#directory);
   }
 
   override get<T = unknown>(key: string): Promise<T | undefined>;
@@ -126,6 +131,22 @@ export class FileBasedCache extends BaseCache {
 
   override async clear() {
     await this.#store.clear();
+    await this.#countersCache?.clear();
+  }
+
+  /**
+   * The counters have a directory of their own, where no cull finds them.
+   *
+   * @internal
+   */
+  protected override makeTags(): Tags {
+    this.#countersCache = new FileBasedCache(join(this.#directory, 'tags'), {
+      keyPrefix: this.keyPrefix,
+      version: this.version,
+      keyFunction: this.keyFunction,
+      options: { maxEntries: Number.MAX_SAFE_INTEGER },
+    });
+    return new Tags(new SharedTagStore(this.#countersCache));
   }
 
   /**

@@ -6,8 +6,10 @@ import {
   type VersionOption,
 } from '../cache/base-cache';
 import type { FrozenValue } from '../cache/frozen-value';
+import { Tags } from '../cache/tags';
 import { expiryOf, isExpiredAtOnce, type Timeout } from '../cache/timeouts';
 import { type SerializerOption, ValueCodec } from '../cache/value-codec';
+import { LocalTagStore } from './local-tag-store';
 
 /** Options of local memory. */
 export interface LocMemOptions extends CullingOptions {
@@ -45,6 +47,17 @@ class Store {
   entries = Store.empty();
   /** Evictions that a cull has decided on and later writes will carry out. */
   owed = 0;
+  readonly #tags = new Map<string, LocalTagStore>();
+
+  /** The counters of the aliases whose keys begin so. */
+  tagsOf(namespace: string): LocalTagStore {
+    let tags = this.#tags.get(namespace);
+    if (tags === undefined) {
+      tags = new LocalTagStore();
+      this.#tags.set(namespace, tags);
+    }
+    return tags;
+  }
 
   static empty(): LRUCache<string, Entry> {
     // Only for its running total: the limits differ by alias, and are kept by the caller.
@@ -54,6 +67,7 @@ class Store {
   clear(): void {
     this.entries = Store.empty();
     this.owed = 0;
+    for (const tags of this.#tags.values()) tags.clear();
   }
 }
 
@@ -168,6 +182,11 @@ export class LocMemCache extends BaseCache {
     // Not #put(): the store does not grow, so that counting must not cull.
     this.#store.entries.set(finalKey, { value: held, expiresAt }, { size: sizeOf(finalKey, held) });
     return sum;
+  }
+
+  /** @internal */
+  protected override makeTags(): Tags {
+    return new Tags(this.#store.tagsOf(this.makeKey('')));
   }
 
   /** @internal */

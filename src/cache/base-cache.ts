@@ -10,13 +10,28 @@ import { withDeadline } from './deadline';
 import type { FrozenValue } from './frozen-value';
 import { importByPath } from './import-path';
 import { defaultKeyFunction, type KeyFunction, keyFaults, type Version } from './keys';
+import type { MaybePromise } from './maybe-promise';
+import { SharedTagStore } from './shared-tag-store';
 import { SingleFlight } from './single-flight';
+import { nameOfPrefix, nameOfUrl, tagName } from './tag-names';
+import { type PurgeMode, Tags } from './tags';
 import { checkTimeout, type Timeout } from './timeouts';
 
 /** Chooses another version of a key than the backend's own. */
 export interface VersionOption {
   /** @defaultValue the alias's `version` */
   readonly version?: Version;
+}
+
+/** How entries are purged. */
+export interface PurgeOptions {
+  /**
+   * `'hard'`: nobody gets them any more. `'soft'`: they are stale, and visitors may get them while
+   * they are made anew, for a minute at most.
+   *
+   * @defaultValue 'hard'
+   */
+  readonly mode?: PurgeMode;
 }
 
 /** Settings of one alias, whichever backend serves it. */
@@ -84,6 +99,7 @@ export abstract class BaseCache {
   /** Whether other processes see its entries, so that one may do for all what is slow. */
   readonly isShared: boolean = false;
   readonly #flights = new SingleFlight<unknown>();
+  #tags: Tags | undefined;
 
   /**
    * @param _location - Where the store is; each backend has its own idea of it.
@@ -285,6 +301,42 @@ export abstract class BaseCache {
     return this.incrVersion(key, -delta, options);
   }
 
+  /**
+   * Purges all entries that have one of these tags: pages that were given them by `tags` of the
+   * page cache or by `res.cacheTags()`. Once it is fulfilled nobody finds them any more, in whichever
+   * process; what is being made at the time of older data is not found later either.
+   *
+   * @throws TypeError if a tag is not a string, or is empty; what the backend throws: nothing is
+   *   purged for certain then.
+   */
+  async invalidateTags(
+    tags: Iterable<string>,
+    { mode = 'hard' }: PurgeOptions = {},
+  ): Promise<void> {
+    await this.tags.purge([...new Set([...tags].map(tagName))], checkMode(mode), true);
+  }
+
+  /**
+   * Purges the pages of a URL, all variants and languages; see {@link BaseCache.invalidateTags}.
+   * Now and then another page goes with them.
+   *
+   * @param url - Absolute, as the visitor's browser shows it: `https://shop.example/list?page=2`.
+   */
+  async invalidateUrl(url: string, { mode = 'hard' }: PurgeOptions = {}): Promise<void> {
+    await this.tags.purge([nameOfUrl(url)], checkMode(mode), false);
+  }
+
+  /**
+   * Purges the pages whose path begins so, on all hosts; see {@link BaseCache.invalidateTags}.
+   * Beyond eight directories paths are not told apart, and now and then others go with them.
+   *
+   * @param prefix - Whole directories of a path, ending in a slash: `/shop/`; or a URL of one. `/`:
+   *   all pages.
+   */
+  async invalidatePrefix(prefix: string, { mode = 'hard' }: PurgeOptions = {}): Promise<void> {
+    await this.tags.purge([nameOfPrefix(prefix)], checkMode(mode), false);
+  }
+
   /** Lets go of connections. The next operation opens them again. */
   async close(): Promise<void> {}
 
@@ -395,6 +447,31 @@ export abstract class BaseCache {
     return this.#within(deadlineMs, this.add(key, token, seconds));
   }
 
+  /** The tags of its entries. @internal */
+  get tags(): Tags {
+    this.#tags ??= this.makeTags();
+    return this.#tags;
+  }
+
+  /** @internal */
+  protected makeTags(): Tags {
+    return new Tags(new SharedTagStore(this));
+  }
+
+  /** Whether `incr` is atomic among all who share the store. @internal */
+  get countsAtomically(): boolean {
+    return this.isShared;
+  }
+
+  /**
+   * Like `getMany`, and never behind what was written before.
+   *
+   * @internal
+   */
+  readCounters(keys: readonly string[]): Promise<Record<string, unknown>> {
+    return this.getMany(keys);
+  }
+
   /** The token under which `key` is leased. @throws as {@link BaseCache.getFrozen} does @internal */
   readLease(key: string, deadlineMs: number): Promise<unknown> {
     return this.#within(deadlineMs, this.get(key));
@@ -440,8 +517,10 @@ export abstract class BaseCache {
   }
 }
 
-/** A value now or later. */
-export type MaybePromise<T> = T | Promise<T>;
+function checkMode(mode: PurgeMode): PurgeMode {
+  if (mode === 'hard' || mode === 'soft') return mode;
+  throw new TypeError(`mode is ${JSON.stringify(mode)}. Give 'hard' or 'soft'.`);
+}
 
 /** Pairs of what `setMany` was given. */
 export function toPairs(entries: Entries): (readonly [string, unknown])[] {

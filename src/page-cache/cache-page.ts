@@ -1,6 +1,7 @@
 import type { BaseCache } from '../cache/base-cache';
 import { checkTimeout } from '../cache/timeouts';
 import { asMiddleware, type Middleware } from '../headers/middleware';
+import { offerCacheTags } from './cache-tags';
 import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
@@ -37,13 +38,14 @@ export function cachePage(seconds: number | null, options: CachePageOptions = {}
   const currentSettings = settingsFor({ ...options, cache, keyPrefix });
   registerSpace(currentSettings);
   return asMiddleware('cachePage', (req, res, next) => {
+    offerCacheTags(res);
     if (req.method === 'GET' || req.method === 'HEAD') {
       const settings = currentSettings();
       showCountingPreferences(req, res, settings.preferences);
       return new PageTransaction(req, res, settings, seconds).lookUp(next);
     }
     tellAtHead(req, res, currentSettings(), { fwd: 'method' });
-    invalidateOnSuccess(req, res);
+    invalidateOnSuccess(req, res, currentSettings());
     next();
   });
 }

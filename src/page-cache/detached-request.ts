@@ -9,6 +9,8 @@ export interface DetachedRun {
   readonly key: string;
   /** Told how it ended. */
   land(landing: Landing): void;
+  /** Whether all of the page is there, and only its tags are still looked at. */
+  isComplete?: boolean;
 }
 
 const runs = new WeakMap<Request, DetachedRun>();
@@ -62,7 +64,9 @@ export function runDetached(
   const res = detachedResponse(req, socket);
   // Ours should not be the one too many, of which Node would warn.
   res.setMaxListeners(res.getMaxListeners() + 1);
-  res.once('close', () => run.land({ kind: 'failed' }));
+  res.once('close', () => {
+    if (!run.isComplete) run.land({ kind: 'failed' });
+  });
   serverOf(original)?.emit('request', req, res);
 }
 

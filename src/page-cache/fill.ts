@@ -1,4 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { tagName } from '../cache/tag-names';
+import type { Counters, Noted } from '../cache/tags';
 import { applyPreconditions, validatorsOf } from '../headers/conditional-response';
 import type { Request } from '../headers/middleware';
 import { patchFreshnessHeaders } from '../headers/patch-freshness';
@@ -10,15 +12,16 @@ import { formatHttpDate } from '../http/http-date';
 import { cachePreconditions } from '../http/preconditions';
 import { hasValidator } from '../http/storability';
 import { parseVary } from '../http/vary';
+import { tagsOf, takeCacheTags } from './cache-tags';
 import { hideOtherCookies } from './cookie-rules';
 import { detachedRunOf } from './detached-request';
 import type { Flight, Landing, PageFlights } from './flights';
 import { isAbout, isSameRepresentation, updatedFields } from './freshen';
-import { invalidationClock, isInvalidatedSince } from './invalidate';
 import { addCacheStatus, tellOutcome } from './outcomes';
 import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
-import type { PageSettings } from './page-settings';
+import { type PageSettings, reportFailure } from './page-settings';
 import { type PageLookup, removePages, storeResponse } from './page-store';
+import { confirmTags } from './page-tags';
 import { type ReadTracker, trackReads } from './read-tracker';
 import { type HeadDecision, type RecorderEvents, type Recording, snapshot } from './recorder';
 import { putHead } from './replay';
@@ -45,6 +48,7 @@ export interface StaleGet {
   readonly key: PageKey;
   readonly storageKey: string;
   readonly response: StoredResponse;
+  readonly counters: Counters;
 }
 
 /** What led to a run of the handlers. */
@@ -68,6 +72,8 @@ export interface FillStart {
   readonly staleGet: StaleGet | undefined;
   /** Whether the client has asked that nothing be stored. */
   readonly mustNotStore: boolean;
+  /** The counters of the page's tags; `undefined` if the backend did not tell. */
+  readonly noted: Noted | undefined;
 }
 
 /**
@@ -91,11 +97,17 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   /** Whether pages of this URL are kept apart by the target that handlers are asked for. */
   readonly #isTargetKeyed: boolean;
   readonly #requestedAt = Date.now();
-  readonly #begunAt = invalidationClock();
+  readonly #noted: Noted | undefined;
+  /** Of the stale response, as it bears them. */
+  readonly #staleCounters: Counters | undefined;
   /** Request headers as they came; handlers see, and may make, others. */
   #headers: IncomingHttpHeaders;
   #isValidating = false;
   #hasStripped = false;
+  /** Whether all of the page is there, and only its tags are still looked at. */
+  #isComplete = false;
+  /** Whether what is kept is the stale response, which has its tags already. */
+  #isConfirmed = false;
   #terms: PageTerms | undefined;
   #sentAt = 0;
   #ageFrom: number | undefined;
@@ -104,7 +116,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   #tracker: ReadTracker | undefined;
 
   constructor(start: FillStart) {
-    const { response, vary, storageKey, isBlind } = start.lookup;
+    const { response, counters, vary, storageKey, isBlind } = start.lookup;
     this.#req = start.req;
     this.#res = start.res;
     this.#method = start.method;
@@ -117,6 +129,8 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     this.#stale = response;
     this.#staleGet = start.staleGet;
     this.#mustNotStore = start.mustNotStore;
+    this.#noted = start.noted;
+    this.#staleCounters = counters;
     this.#headers = start.headers;
     this.#isTargetKeyed =
       start.headers[REWRITTEN_TARGET] !== undefined || vary?.includes(REWRITTEN_TARGET) === true;
@@ -143,7 +157,9 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     if (flight !== undefined) {
       // Its client may be gone already, with whoever would tell of it.
       if (this.#res.destroyed) flight.land({ kind: 'failed' });
-      this.#res.once('close', () => flight.land({ kind: 'failed' }));
+      this.#res.once('close', () => {
+        if (!this.#isComplete) flight.land({ kind: 'failed' });
+      });
     }
     this.#prepareRequest();
   }
@@ -194,6 +210,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   /** Decides on the handlers' response as its head is sent. */
   onHead(): HeadDecision {
     const res = this.#res;
+    takeCacheTags(res, this.#settings);
     const { statusCode: sent } = res;
     const now = Date.now();
     if (ERRORS.has(sent)) {
@@ -203,6 +220,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     }
     if (!this.#isValidating || sent !== 304 || this.#isAnswerToClient()) return this.#judge(now);
     const confirmed = this.#stale!;
+    this.#isConfirmed = true;
     const hasExpires = res.hasHeader('Expires');
     putHead(res, confirmed, updatedFields(confirmed, res, now));
     this.#outcome = { ...this.#outcome, fwdStatus: sent };
@@ -277,8 +295,10 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     this.#sentAt = now;
     this.#ageFrom = ageOrigin(fieldsOf(res), verdict.patchSeconds !== undefined, now, terms);
     this.#vary = this.#varyOf(res.getHeader('vary') as HeaderValue);
-    const detail = this.#isBlind ? 'look-up-failed' : undefined;
-    this.#outcome = { ...this.#outcome, stored: true, ttl: terms.seconds, detail };
+    this.#outcome =
+      this.#noted === undefined
+        ? { ...this.#outcome, detail: 'look-up-failed' }
+        : { ...this.#outcome, stored: true, ttl: terms.seconds, detail: undefined };
     return { limit: this.#settings.maxBytes };
   }
 
@@ -308,7 +328,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
 
   /** A HEAD tells whether the stored GET still holds. @see RFC 9111 §4.3.5 */
   #onHeadOfStored(refusal: NotStored | undefined, now: number): void {
-    const { key, response } = this.#staleGet!;
+    const { key, response, counters } = this.#staleGet!;
     const res = this.#res;
     if (res.statusCode !== 200) return;
     if (!isSameRepresentation(response, res)) {
@@ -324,7 +344,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
       this.#settings,
       this.#facts(),
     );
-    if (terms === undefined || isInvalidatedSince(key.url, this.#begunAt)) return;
+    if (terms === undefined) return;
     const updated = new StoredResponse({
       ...response,
       ...terms,
@@ -333,7 +353,9 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
       staleAt: now + terms.seconds * 1000,
       ageFrom: ageOrigin(field, patchSeconds !== undefined, now, terms),
     });
-    void storeResponse(this.#settings, key, this.#varyOf(field('vary')), this.#headers, updated);
+    const vary = this.#varyOf(field('vary'));
+    // Purged meanwhile or not, its tags will tell.
+    void storeResponse(this.#settings, key, vary, this.#headers, updated, counters);
   }
 
   #varyOf(value: HeaderValue): readonly string[] {
@@ -389,24 +411,53 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     return reads.identity !== undefined || [...reads.headers].some((name) => !told.has(name));
   }
 
+  /** Keeps the page, unless it was purged while it was made. */
   #keep(key: PageKey, vary: readonly string[], response: StoredResponse): void {
-    if (isInvalidatedSince(key.url, this.#begunAt)) {
-      this.#land({ kind: 'uncacheable', isLasting: false });
+    this.#isComplete = true;
+    const run = detachedRunOf(this.#req);
+    if (run !== undefined) run.isComplete = true;
+    const settle = (counters: Counters | undefined): void => {
+      if (counters === undefined) this.#land({ kind: 'uncacheable', isLasting: false });
+      else this.#store(key, vary, response, counters);
+    };
+    const fail = (error: unknown): void => {
+      reportFailure(this.#settings, error, { operation: 'read', key: this.#storageKey });
+      settle(undefined);
+    };
+    if (this.#noted === undefined) {
+      // The backend is down. Those who wait are answered all the same.
+      this.#store(key, vary, response, undefined);
       return;
     }
+    const late = tagsOf(this.#res).map(tagName);
+    if (this.#isConfirmed) late.push(...(this.#staleCounters?.keys() ?? []));
+    try {
+      const counters = confirmTags(this.#settings, this.#noted, late);
+      if (!(counters instanceof Promise)) {
+        settle(counters);
+        return;
+      }
+      if (this.#flight !== undefined) this.#flight.isConfirming = true;
+      counters.then(settle).catch(fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  #store(
+    key: PageKey,
+    vary: readonly string[],
+    response: StoredResponse,
+    counters: Counters | undefined,
+  ): void {
     const flights = this.#flights;
     const now = Date.now();
     // To be validated each time, it spares nobody who waits for it a run of their own.
     const isShared = response.isFresh(now);
     if (isShared) flights?.markStored(this.#storageKey);
     else flights?.markUncacheable(this.#storageKey, now);
-    // Never rejects: a cache that fails is reported, and the visitor has the page already.
-    const mayStore = this.#flight?.mayStore() ?? true;
-    const store = () => storeResponse(this.#settings, key, vary, this.#headers, response);
     const written =
-      mayStore instanceof Promise
-        ? mayStore.then((isOurs) => (isOurs ? store() : undefined))
-        : store();
+      counters === undefined ? Promise.resolve() : this.#write(key, vary, response, counters);
     this.#land(
       !isShared
         ? { kind: 'uncacheable', isLasting: true }
@@ -415,10 +466,22 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
             variant: variantOf(vary, this.#headers, this.#settings),
             vary,
             response,
-            begunAt: this.#begunAt,
+            counters,
             written,
           },
     );
+  }
+
+  /** Never rejects: a cache that fails is reported, and the visitor has the page already. */
+  async #write(
+    key: PageKey,
+    vary: readonly string[],
+    response: StoredResponse,
+    counters: Counters,
+  ): Promise<void> {
+    const mayStore = this.#flight?.mayStore() ?? true;
+    if (mayStore instanceof Promise && !(await mayStore)) return;
+    await storeResponse(this.#settings, key, vary, this.#headers, response, counters);
   }
 
   #land(landing: Landing): void {

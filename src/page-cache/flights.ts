@@ -1,5 +1,7 @@
 import { LRUCache } from 'lru-cache';
-import type { BaseCache, MaybePromise } from '../cache/base-cache';
+import type { BaseCache } from '../cache/base-cache';
+import type { MaybePromise } from '../cache/maybe-promise';
+import type { Counters } from '../cache/tags';
 import type { StoredResponse } from './stored-response';
 
 /** How the run of a handler ended, for those who wait for what it makes. */
@@ -9,8 +11,8 @@ export type Landing =
       readonly variant: string;
       readonly vary: readonly string[];
       readonly response: StoredResponse;
-      /** When the run began, in the order of invalidations. */
-      readonly begunAt: number;
+      /** Of its tags, if it bears any. */
+      readonly counters: Counters | undefined;
       /** Fulfilled once others find it in the cache, or never will. */
       readonly written: Promise<void>;
     }
@@ -41,6 +43,11 @@ export interface Lease {
 /** One run of the handlers for a page. */
 export class Flight {
   readonly landing: Promise<Landing>;
+  /**
+   * Whether it is being found out that the page was not purged while it was made. Whoever comes now
+   * may have come after a purge that this does not tell of any more.
+   */
+  isConfirming = false;
   #lease: Lease | undefined;
   readonly #begunAt = performance.now();
   #land!: (landing: Landing) => void;

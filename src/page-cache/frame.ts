@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import type { Counters } from '../cache/tags';
 import { isFieldText } from '../http/header-value';
 import { isToken } from '../http/token';
 import type { FieldList, ResponseParts } from './stored-response';
@@ -12,6 +13,7 @@ export interface FrameParts {
   readonly response: ResponseParts | undefined;
   readonly expiresAt: number;
   readonly generation: number;
+  readonly counters: Counters;
 }
 
 /**
@@ -33,13 +35,13 @@ export interface FrameParts {
  * | 56 | 4 | length of the text |
  * | 60 | 4 | length of the body |
  * | 64 | 4 | CRC-32 of all the rest |
- * | 68 | | text: key, URL, variant, vary list, reason, then names and values, one a line, UTF-8 |
+ * | 68 | | text: key, URL, variant, vary list, counters, reason, then names and values, one a line, UTF-8 |
  * | | | body |
  */
 const HEAD_LENGTH = 68;
 const CRC_OFFSET = 64;
 const MAGIC = 0x43575047;
-const VERSION = 1;
+const VERSION = 2;
 
 const HAS_RESPONSE = 1;
 const MUST_REVALIDATE = 2;
@@ -48,7 +50,7 @@ const ALWAYS_VALIDATE = 4;
 const CONTENT_LENGTH = 'content-length';
 
 /** Lines of the text that stand before the header fields; the reason is the last of them. */
-const FIXED_LINES = 5;
+const FIXED_LINES = 6;
 const REASON_LINE = FIXED_LINES - 1;
 
 export function encodeFrame({
@@ -59,8 +61,10 @@ export function encodeFrame({
   response,
   expiresAt,
   generation,
+  counters,
 }: FrameParts): Buffer {
-  const lines = [key, url, variant, vary.join(','), response?.reason ?? ''];
+  const tags = JSON.stringify([...counters]);
+  const lines = [key, url, variant, vary.join(','), tags, response?.reason ?? ''];
   if (response !== undefined) {
     const { fields } = response;
     for (let i = 0; i < fields.length; i += 2) {
@@ -105,7 +109,9 @@ export function decodeFrame(bytes: Uint8Array): FrameParts | undefined {
   if (checksum(frame) !== frame.readUInt32BE(CRC_OFFSET)) return undefined;
   const lines = frame.toString('utf8', HEAD_LENGTH, bodyStart).split('\n');
   if (lines.length < FIXED_LINES || (lines.length - FIXED_LINES) % 2 !== 0) return undefined;
-  const [key, url, variant, vary] = lines as [string, string, string, string];
+  const [key, url, variant, vary, tags] = lines as [string, string, string, string, string];
+  const counters = countersOf(tags);
+  if (counters === undefined) return undefined;
   const response = responseOf(frame, lines, bodyStart);
   // Sending it would throw, or put the connection out of step.
   if (response !== undefined && !isSendable(response)) return undefined;
@@ -116,8 +122,23 @@ export function decodeFrame(bytes: Uint8Array): FrameParts | undefined {
     vary: vary === '' ? [] : vary.split(','),
     generation: frame.readDoubleBE(8),
     expiresAt: frame.readDoubleBE(16),
+    counters,
     response,
   };
+}
+
+function countersOf(tags: string): Counters | undefined {
+  try {
+    const pairs: unknown = JSON.parse(tags);
+    const arePairs =
+      Array.isArray(pairs) &&
+      pairs.every(
+        (pair) => Array.isArray(pair) && typeof pair[0] === 'string' && typeof pair[1] === 'number',
+      );
+    return arePairs ? new Map(pairs as [string, number][]) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function responseOf(

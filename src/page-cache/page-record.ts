@@ -1,4 +1,5 @@
 import type { FrozenValue } from '../cache/frozen-value';
+import type { Counters } from '../cache/tags';
 import { decodeFrame, encodeFrame, type FrameParts } from './frame';
 import { StoredResponse } from './stored-response';
 
@@ -10,6 +11,8 @@ import { StoredResponse } from './stored-response';
 export class PageRecord implements FrozenValue, FrameParts {
   /** Memory it takes in local memory, roughly. */
   readonly byteLength: number;
+  /** Until when in the order of purges it is known to be valid, in local memory. */
+  validAt = -1;
 
   constructor(
     /** The key it was stored under, without the alias's prefix and version. */
@@ -28,8 +31,10 @@ export class PageRecord implements FrozenValue, FrameParts {
      * out of reach, although their keys come to be the same again.
      */
     readonly generation: number,
+    /** Of its tags, as they stood when the response began to be made. */
+    readonly counters: Counters,
   ) {
-    let length = 200 + 2 * (key.length + url.length + variant.length);
+    let length = 200 + 2 * (key.length + url.length + variant.length) + 64 * counters.size;
     if (response !== undefined) {
       length += response.body.length;
       for (const part of response.fields) length += 16 + 2 * part.length;
@@ -41,9 +46,9 @@ export class PageRecord implements FrozenValue, FrameParts {
   static from(bytes: Uint8Array): PageRecord | undefined {
     const parts = decodeFrame(bytes);
     if (parts === undefined) return undefined;
-    const { key, url, variant, vary, expiresAt, generation } = parts;
+    const { key, url, variant, vary, expiresAt, generation, counters } = parts;
     const response = parts.response && new StoredResponse(parts.response);
-    return new PageRecord(key, url, variant, vary, response, expiresAt, generation);
+    return new PageRecord(key, url, variant, vary, response, expiresAt, generation, counters);
   }
 
   toBytes(): Buffer {

@@ -107,6 +107,20 @@ export interface PageCacheOptions {
    */
   readonly language?: (req: Request) => string;
 
+  /**
+   * Tags of the page, by which it can be purged: `caches.default.invalidateTags([…])`. Those that
+   * are known only as it is rendered, the handler gives to `res.cacheTags(…)`.
+   */
+  readonly tags?: (req: Request) => readonly string[];
+
+  /**
+   * What becomes of the headers `Cache-Tag` and `Surrogate-Key`, whose tags a page has as well.
+   * `'keep'`: clients and caches further out see them.
+   *
+   * @defaultValue 'strip'
+   */
+  readonly tagHeaders?: 'strip' | 'keep';
+
   /** Time zone in which this request is answered, which becomes part of the key. */
   readonly timeZone?: (req: Request) => string;
 
@@ -244,6 +258,8 @@ export interface PageSettings {
   readonly segment: ((req: Request) => string) | undefined;
   readonly language: ((req: Request) => string) | undefined;
   readonly timeZone: ((req: Request) => string) | undefined;
+  readonly tags: ((req: Request) => readonly string[]) | undefined;
+  readonly tagHeaders: 'strip' | 'keep';
   /** Names not watched, in lower case; `undefined`: nothing is watched. */
   readonly varyOnRead: ReadonlySet<string> | undefined;
   readonly maxVariants: number;
@@ -277,6 +293,8 @@ const DEFAULTS: PageSettings = {
   segment: undefined,
   language: undefined,
   timeZone: undefined,
+  tags: undefined,
+  tagHeaders: 'strip',
   varyOnRead: new Set(),
   maxVariants: 100,
   patchHeaders: true,
@@ -354,13 +372,18 @@ export function checkPageOptions(maker: string, options: PageCacheOptions): void
       throw new TypeError(`${maker}({ ${name} }) got ${String(value)}. Give a number from 0.`);
     }
   }
-  const { cacheStatus } = options;
+  const { cacheStatus, tagHeaders } = options;
+  if (tagHeaders !== undefined && tagHeaders !== 'strip' && tagHeaders !== 'keep') {
+    throw new TypeError(
+      `${maker}({ tagHeaders }) got ${String(tagHeaders)}. Give 'strip' or 'keep'.`,
+    );
+  }
   if (typeof cacheStatus === 'string' && !/^[a-zA-Z*][\w!#$%&'*+.^`|~:/-]*$/.test(cacheStatus)) {
     throw new TypeError(
       `${maker}({ cacheStatus }) got ${JSON.stringify(cacheStatus)}. Give a name of letters, digits and hyphens, or true.`,
     );
   }
-  for (const name of ['language', 'timeZone', 'onError'] as const) {
+  for (const name of ['language', 'timeZone', 'tags', 'onError'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'function') {
       throw new TypeError(`${maker}({ ${name} }) got ${String(options[name])}. Give a function.`);
     }
@@ -398,6 +421,8 @@ function merge(base: PageSettings, options: PageCacheOptions): PageSettings {
     ...keyRules(options.key, base),
     language: options.language ?? base.language,
     timeZone: options.timeZone ?? base.timeZone,
+    tags: options.tags ?? base.tags,
+    tagHeaders: options.tagHeaders ?? base.tagHeaders,
     varyOnRead: ignoredReads(options.varyOnRead, base.varyOnRead),
     maxVariants: options.maxVariants ?? base.maxVariants,
     patchHeaders: options.patchHeaders ?? base.patchHeaders,

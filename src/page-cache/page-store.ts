@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import type { BaseCache, MaybePromise } from '../cache/base-cache';
+import type { BaseCache } from '../cache/base-cache';
+import { after, type MaybePromise } from '../cache/maybe-promise';
+import type { Counters, Validity } from '../cache/tags';
 import { hasValidator } from '../http/storability';
 import { readFrozen } from './page-reads';
 import { PageRecord } from './page-record';
@@ -10,6 +12,7 @@ import {
   type PageSettings,
   reportFailure,
 } from './page-settings';
+import { type CurrentCounters, readCounters, validityOfRecord } from './page-tags';
 import { type PageKey, REWRITTEN_TARGET, variantKey, variantOf } from './request-key';
 import type { StoredResponse } from './stored-response';
 
@@ -17,6 +20,8 @@ import type { StoredResponse } from './stored-response';
 export interface PageLookup {
   /** The stored response, fresh or not. */
   readonly response: StoredResponse | undefined;
+  /** Of the response's tags, as it bears them. */
+  readonly counters: Counters | undefined;
   /** Names of the headers the page varies on; `undefined` if nothing is known of the URL. */
   readonly vary: readonly string[] | undefined;
   /** Where a response to these headers is kept, as far as is known. */
@@ -37,24 +42,67 @@ export function findResponse(
   headers: IncomingHttpHeaders,
   isLatest = false,
 ): MaybePromise<PageLookup> {
+  const counters = countersFor(settings, key);
   return after(
     readRecord(settings, key.base, key.url, '', isLatest),
     (record): MaybePromise<PageLookup> => {
       if (record === undefined || record === 'unread') return miss(key.base, undefined, record);
-      const { vary, response, generation } = record;
+      const { vary, generation } = record;
       const isUnkeyed = headers[REWRITTEN_TARGET] !== undefined && !vary.includes(REWRITTEN_TARGET);
       if (isUnkeyed) return miss(key.base, vary);
       const variant = variantOf(vary, headers, settings);
       const storageKey = variantKey(key, variant);
-      if (variant === '') return { response, vary, storageKey, isBlind: false };
+      if (variant === '') return judge(settings, record, storageKey, counters);
       return after(readRecord(settings, storageKey, key.url, variant, isLatest), (found) => {
         if (found === undefined || found === 'unread') return miss(storageKey, vary, found);
-        const isCurrent = found.generation === generation;
-        if (!isCurrent) return miss(storageKey, vary);
-        return { response: found.response, vary, storageKey, isBlind: false };
+        if (found.generation !== generation) return miss(storageKey, vary);
+        return judge(settings, found, storageKey, counters);
       });
     },
   );
+}
+
+/** Begins to read the counters of the page's tags. */
+function countersFor(
+  settings: PageSettings,
+  key: PageKey,
+): MaybePromise<CurrentCounters> | undefined {
+  try {
+    const counters = readCounters(settings, key);
+    // Most often the page is not there, and nobody asks.
+    if (counters instanceof Promise) counters.catch(() => {});
+    return counters;
+  } catch {
+    // An alias that is not configured: the look-up itself will tell.
+    return undefined;
+  }
+}
+
+/** What is left of a record that was found, once it is known whether it was purged. */
+function judge(
+  settings: PageSettings,
+  record: PageRecord,
+  storageKey: string,
+  counters: MaybePromise<CurrentCounters> | undefined,
+): MaybePromise<PageLookup> {
+  const { vary, response } = record;
+  if (response === undefined) return miss(storageKey, vary);
+  const conclude = (validity: Validity): PageLookup => {
+    if (validity === 'purged') return miss(storageKey, vary);
+    const left = validity === 'valid' ? response : response.afterSoftPurge(Date.now());
+    return { response: left, counters: record.counters, vary, storageKey, isBlind: false };
+  };
+  try {
+    const validity = validityOfRecord(settings, record, counters);
+    if (!(validity instanceof Promise)) return conclude(validity);
+    return validity.then(conclude).catch((error) => {
+      failed(settings, error, 'read', storageKey);
+      return miss(storageKey, vary, 'unread');
+    });
+  } catch (error) {
+    failed(settings, error, 'read', storageKey);
+    return miss(storageKey, vary, 'unread');
+  }
 }
 
 function miss(
@@ -62,7 +110,8 @@ function miss(
   vary: readonly string[] | undefined,
   found?: 'unread',
 ): PageLookup {
-  return { response: undefined, vary, storageKey, isBlind: found === 'unread' };
+  const isBlind = found === 'unread';
+  return { response: undefined, counters: undefined, vary, storageKey, isBlind };
 }
 
 /**
@@ -76,9 +125,10 @@ export function storeResponse(
   vary: readonly string[],
   headers: IncomingHttpHeaders,
   response: StoredResponse,
+  counters: Counters,
 ): Promise<void> {
   return inTurn(turnsIn(settings), [key.base], () =>
-    storeInTurn(settings, key, vary, headers, response),
+    storeInTurn(settings, key, vary, headers, response, counters),
   );
 }
 
@@ -117,6 +167,7 @@ async function storeInTurn(
   vary: readonly string[],
   headers: IncomingHttpHeaders,
   response: StoredResponse,
+  counters: Counters,
 ): Promise<void> {
   const variant = variantOf(vary, headers, settings);
   const expiresAt = expiryOf(settings, response);
@@ -125,7 +176,16 @@ async function storeInTurn(
     const known = vary.length === 0 ? undefined : await knownList(settings, key, vary);
     const { generation = newGeneration() } = known ?? {};
     const until = Math.max(expiresAt, known?.expiresAt ?? 0);
-    const record = new PageRecord(key.base, key.url, '', vary, response, until, generation);
+    const record = new PageRecord(
+      key.base,
+      key.url,
+      '',
+      vary,
+      response,
+      until,
+      generation,
+      counters,
+    );
     return writeRecord(settings, record);
   }
   const generation = await keepVaryList(settings, key, vary, expiresAt);
@@ -139,6 +199,7 @@ async function storeInTurn(
     response,
     expiresAt,
     generation,
+    counters,
   );
   return writeRecord(settings, record);
 }
@@ -195,8 +256,17 @@ export async function keepVaryList(
   const known = await knownList(settings, key, vary);
   if (known !== undefined && known.expiresAt >= expiresAt) return known.generation;
   // The response kept beside the list answers requests that send none of the headers.
-  const { response, generation = newGeneration() } = known ?? {};
-  const record = new PageRecord(key.base, key.url, '', vary, response, expiresAt, generation);
+  const { response, generation = newGeneration(), counters = new Map() } = known ?? {};
+  const record = new PageRecord(
+    key.base,
+    key.url,
+    '',
+    vary,
+    response,
+    expiresAt,
+    generation,
+    counters,
+  );
   await writeRecord(settings, record);
   return generation;
 }
@@ -328,12 +398,4 @@ function failed(
   key: string,
 ): void {
   reportFailure(settings, error, { operation, key });
-}
-
-/** `then`, but at once for a value that is there already. */
-export function after<T, R>(
-  value: MaybePromise<T>,
-  next: (value: T) => MaybePromise<R>,
-): MaybePromise<R> {
-  return value instanceof Promise ? value.then(next) : next(value);
 }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
+import { withoutFragment } from '../cache/tag-names';
 import type { Request } from '../headers/middleware';
 import { normalizeHeader } from '../http/normalize';
 import type { PageSettings } from './page-settings';
@@ -44,14 +45,7 @@ export function absoluteUrl(req: Request, rule?: TargetRule): string | undefined
   const target = rule === undefined ? sent : rule(sent);
   const { scheme, host } = originOf(req);
   if (host === undefined || !isUnambiguous(target, host, scheme)) return undefined;
-  return pageUrl(`${scheme}://${host}${target}`);
-}
-
-/** A URL without what makes no other page: a fragment, or a bare trailing `?`. */
-export function pageUrl(url: string): string {
-  const fragment = url.indexOf('#');
-  const page = fragment === -1 ? url : url.slice(0, fragment);
-  return page.endsWith('?') && page.indexOf('?') === page.length - 1 ? page.slice(0, -1) : page;
+  return withoutFragment(`${scheme}://${host}${target}`);
 }
 
 /**
@@ -92,15 +86,6 @@ export function pageKeyFor(
   const suffix = suffixOf(req, settings);
   const stem = stemOf(url, method, settings.keyPrefix);
   return { url, base: `${stem}${NO_HEADERS}${suffix}`, suffix };
-}
-
-/** The keys under which this URL may be kept: for GET, and for HEAD alone. */
-export function keysOf(url: string, keyPrefix: string, suffix: string): PageKey[] {
-  return ['GET', 'HEAD'].map((method) => ({
-    url,
-    base: `${stemOf(url, method, keyPrefix)}${NO_HEADERS}${suffix}`,
-    suffix,
-  }));
 }
 
 /** Key of the variant of a page for the headers that `variant` tells, see {@link variantOf}. */

@@ -5,6 +5,9 @@ import type { StalenessTerms } from '../http/staleness';
 /** Header fields as they are sent: name, value, name, value; a field sent n times has n values. */
 export type FieldList = readonly (string | readonly string[])[];
 
+/** Seconds in which a page that was purged softly may be shown once more while it is made anew. */
+const SOFT_PURGE_SECONDS = 60;
+
 /** What a response consists of, once all of it was seen, and what may be done with it. */
 export interface ResponseParts extends StalenessTerms {
   readonly status: number;
@@ -64,6 +67,14 @@ export class StoredResponse implements ResponseParts {
   /** Whether it may stand in for an error. */
   isServableOnError(now: number): boolean {
     return now < this.staleAt + this.staleIfError * 1000 && !this.alwaysValidate;
+  }
+
+  /** The response once it was purged softly: stale, but to be shown while it is made anew. */
+  afterSoftPurge(now: number): StoredResponse {
+    const staleAt = Math.min(this.staleAt, now);
+    const meanwhile = Math.max(this.staleWhileRevalidate, SOFT_PURGE_SECONDS);
+    const staleWhileRevalidate = this.mustRevalidate ? 0 : meanwhile;
+    return new StoredResponse({ ...this, staleAt, staleWhileRevalidate });
   }
 
   /** Seconds for which it is still fresh; negative once it is stale. */

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import type { MaybePromise } from '../cache/base-cache';
+import { after, type MaybePromise } from '../cache/maybe-promise';
+import type { Noted } from '../cache/tags';
 import type { Next, Request, Response } from '../headers/middleware';
 import type { CacheOutcome } from '../http/cache-status';
 import { type RequestDirectives, requestDirectives } from '../http/request-directives';
@@ -7,11 +8,11 @@ import { withCountingCookies } from './cookie-rules';
 import { canDetach, detachedRunOf, runDetached } from './detached-request';
 import { PageFill, type StaleGet } from './fill';
 import { type Flight, type Landing, PageFlights } from './flights';
-import { invalidationClock, isInvalidatedSince, noteSuffix } from './invalidate';
 import { addCacheStatus, hasListeners, tellAtHead, tellOutcome } from './outcomes';
 import { PageLease } from './page-lease';
 import { backendOf, type PageSettings, reportFailure } from './page-settings';
-import { after, findResponse, type PageLookup } from './page-store';
+import { findResponse, type PageLookup } from './page-store';
+import { areCurrent, noteTags } from './page-tags';
 import { recordResponse } from './recorder';
 import { replay } from './replay';
 import {
@@ -120,7 +121,6 @@ export class PageTransaction {
     }
     this.#headers = withRewrittenTarget(req, withCountingCookies(headersOf(req), cookies));
     this.#key = pageKeyFor(req, url, 'GET', this.settings);
-    noteSuffix(this.#key.suffix);
     if (this.#method === 'HEAD') return this.#lookUpHead(url, next);
     return this.#search(next, performance.now() + this.settings.waitMs);
   }
@@ -134,7 +134,8 @@ export class PageTransaction {
       if (response !== undefined) {
         if (this.#isReusable(response)) return this.#hit(response);
         if (this.#hitStale(get, response)) return;
-        this.#staleGet = { key: getKey, storageKey, response };
+        const { counters = new Map() } = get;
+        this.#staleGet = { key: getKey, storageKey, response, counters };
       }
       const headKey = pageKeyFor(this.#req, url, 'HEAD', settings);
       this.#key = headKey;
@@ -257,8 +258,9 @@ export class PageTransaction {
       return this.#lead(lookup, next, own, deadline);
     }
     if (leftMs <= 0) return this.#run(lookup, next, undefined);
+    const isInTime = !flight.isConfirming;
     return settledWithin(flight.landing, leftMs).then((landing) =>
-      this.#afterWaiting(landing, lookup, next, deadline),
+      this.#afterWaiting(landing, isInTime, lookup, next, deadline),
     );
   }
 
@@ -282,11 +284,10 @@ export class PageTransaction {
         flight.land({ kind: 'uncacheable', isLasting: true });
         return this.#run(lookup, next, undefined);
       }
-      const begunAt = invalidationClock();
       lookup = await findResponse(settings, this.#key!, this.#headers, true);
-      const { response, vary = [] } = lookup;
+      const { response } = lookup;
       if (response !== undefined && this.#isReusable(response)) {
-        this.#landFound(flight, response, vary, begunAt);
+        this.#landFound(flight, response, lookup);
         return this.#hit(response, { collapsed: true });
       }
       if (lookup.storageKey !== storageKey) {
@@ -298,15 +299,10 @@ export class PageTransaction {
   }
 
   /** Gives those who wait here what another process has rendered. */
-  #landFound(
-    flight: Flight,
-    response: StoredResponse,
-    vary: readonly string[],
-    begunAt: number,
-  ): void {
+  #landFound(flight: Flight, response: StoredResponse, { vary = [], counters }: PageLookup): void {
     const written = Promise.resolve();
     const variant = variantOf(vary, this.#headers, this.settings);
-    flight.land({ kind: 'stored', variant, vary, response, begunAt, written });
+    flight.land({ kind: 'stored', variant, vary, response, counters, written });
   }
 
   /** Whether a cache around this one leads it, for this very request, and waits in its turn. */
@@ -319,6 +315,7 @@ export class PageTransaction {
 
   async #afterWaiting(
     landing: Landing | undefined,
+    isInTime: boolean,
     lookup: PageLookup,
     next: Next,
     deadline: number,
@@ -328,19 +325,17 @@ export class PageTransaction {
     if (landing === undefined) return this.#join(lookup, next, deadline);
     if (landing.kind === 'uncacheable') return this.#run(lookup, next, undefined);
     if (landing.kind === 'stored') {
-      if (this.#isMine(landing)) return this.#hit(landing.response, { collapsed: true });
+      const isMine = this.#isMine(landing) && (isInTime || (await this.#isCurrent(landing)));
+      if (isMine) return this.#hit(landing.response, { collapsed: true });
       await settledWithin(landing.written, deadline - performance.now());
     }
     return this.#search(next, deadline);
   }
 
   /** Whether what another request has made answers this one, too. */
-  #isMine({ variant, vary, response, begunAt }: Landing & { kind: 'stored' }): boolean {
-    return (
-      variantOf(vary, this.#headers, this.settings) === variant &&
-      response.isFresh(Date.now()) &&
-      !isInvalidatedSince(this.#key!.url, begunAt)
-    );
+  #isMine({ variant, vary, response }: Landing & { kind: 'stored' }): boolean {
+    const isVariant = variantOf(vary, this.#headers, this.settings) === variant;
+    return isVariant && response.isFresh(Date.now());
   }
 
   /**
@@ -351,6 +346,17 @@ export class PageTransaction {
     this.#state = 'hit';
     for (let outer = this.#outer; outer !== undefined; outer = outer.#outer) {
       outer.#state = 'passed';
+    }
+  }
+
+  /** Whether it was not purged until now. */
+  async #isCurrent({ counters }: Landing & { kind: 'stored' }): Promise<boolean> {
+    if (counters === undefined) return true;
+    try {
+      return await areCurrent(this.settings, counters);
+    } catch {
+      // The look-up that follows will tell of it.
+      return false;
     }
   }
 
@@ -425,12 +431,11 @@ export class PageTransaction {
     if (turn === 'unavailable') return true;
     if (turn instanceof PageLease) {
       flight.holdUnder(turn);
-      const begunAt = invalidationClock();
       const found = await findResponse(settings, this.#key!, this.#headers, true);
-      const { response, vary = [] } = found;
+      const { response } = found;
       if (response === undefined || !response.isFresh(Date.now())) return true;
       // Another has refreshed it since it was found to be stale.
-      this.#landFound(flight, response, vary, begunAt);
+      this.#landFound(flight, response, found);
       return false;
     }
     if (turn === 'held') {
@@ -458,8 +463,29 @@ export class PageTransaction {
     this.#hit(response);
   }
 
+  /** Lets the handlers run, once the tags are noted that the page is known to have. */
+  #run(lookup: PageLookup, next: Next, flight: Flight | undefined): MaybePromise<void> {
+    const run = (noted: Noted | undefined) => this.#fillWith(lookup, next, flight, noted);
+    if (lookup.isBlind) return run(undefined);
+    const fail = (error: unknown) => {
+      reportFailure(this.settings, error, { operation: 'read', key: lookup.storageKey });
+    };
+    let noted: MaybePromise<Noted | undefined>;
+    try {
+      noted = noteTags(this.settings, this.#key!, this.#req);
+    } catch (error) {
+      fail(error);
+    }
+    return noted! instanceof Promise ? noted!.catch(fail as never).then(run) : run(noted!);
+  }
+
   /** Lets the handlers run, on a request that asks for the whole page. */
-  #run(lookup: PageLookup, next: Next, flight: Flight | undefined): void {
+  #fillWith(
+    lookup: PageLookup,
+    next: Next,
+    flight: Flight | undefined,
+    noted: Noted | undefined,
+  ): void {
     const fill = new PageFill({
       req: this.#req,
       res: this.#res,
@@ -473,6 +499,7 @@ export class PageTransaction {
       flights: this.#flights(),
       staleGet: this.#staleGet,
       mustNotStore: this.#wishes()?.noStore === true,
+      noted,
     });
     this.#state = 'missed';
     this.#fill = fill;

@@ -1,4 +1,5 @@
 import { asMiddleware, type Middleware } from '../headers/middleware';
+import { offerCacheTags } from './cache-tags';
 import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
@@ -28,13 +29,14 @@ export function updateCache(options: PageCacheOptions = {}): Middleware {
   const currentSettings = settingsFor(options);
   registerSpace(currentSettings);
   return asMiddleware('updateCache', (req, res, next) => {
+    offerCacheTags(res);
     if (req.method === 'GET' || req.method === 'HEAD') {
       const settings = currentSettings();
       showCountingPreferences(req, res, settings.preferences);
       new PageTransaction(req, res, settings).watchResponse();
     } else {
       tellAtHead(req, res, currentSettings(), { fwd: 'method' });
-      invalidateOnSuccess(req, res);
+      invalidateOnSuccess(req, res, currentSettings());
     }
     next();
   });

@@ -430,6 +430,7 @@ describe('a leader', () => {
     // The first look-up takes so long that its client is gone.
     const get = bytes.get.bind(bytes);
     bytes.get = (async (...args: Parameters<typeof get>) => {
+      if (args[0].startsWith('cachewright.')) return get(...args);
       looks += 1;
       if (looks === 1) await new Promise<void>((resolve) => (look = resolve));
       return get(...args);
@@ -487,7 +488,8 @@ test('a page that takes its time to be written is found by those who come meanwh
   let write = (): void => {};
   const set = bytes.set.bind(bytes);
   bytes.set = async (...args: Parameters<typeof set>) => {
-    await new Promise<void>((resolve) => (write = resolve));
+    const isPage = !args[0].startsWith('cachewright.');
+    if (isPage) await new Promise<void>((resolve) => (write = resolve));
     return set(...args);
   };
   const { app, origin } = pageApp(
@@ -507,11 +509,8 @@ test('a page that takes its time to be written is found by those who come meanwh
   write();
   await invalidated;
   expect(textOf(await ask())).toBe('page 2');
-  // Another variant waits until it is known what the page varies on.
+  // Another variant need not wait: what the page varies on is known.
   const other = ask({ 'X-Variant': 'other' });
-  await settled();
-  expect(origin.calls).toBe(2);
-  write();
   await until(() => origin.calls === 3);
   expect(textOf(await other)).toBe('other 3');
   write();

@@ -11,6 +11,10 @@ const PARTS: FrameParts = {
   vary: ['accept', 'cookie'],
   expiresAt: Date.UTC(2026, 0, 2),
   generation: 123_456_789,
+  counters: new Map([
+    ['all', 17],
+    ['t.product-42', 2 ** 52],
+  ]),
   response: {
     status: 200,
     reason: 'Fine',
@@ -56,6 +60,9 @@ const parts: fc.Arbitrary<FrameParts> = fc.record({
   vary: fc.array(token),
   expiresAt: fc.double({ noNaN: true }),
   generation: fc.double({ noNaN: true }),
+  counters: fc
+    .array(fc.tuple(text, fc.maxSafeInteger()))
+    .map((pairs): ReadonlyMap<string, number> => new Map(pairs)),
   response: fc.option(response, { nil: undefined }),
 });
 
@@ -164,9 +171,9 @@ test.each([
 });
 
 test('a page record knows its size, and comes back from its bytes', () => {
-  const { key, url, variant, vary, expiresAt, generation } = PARTS;
+  const { key, url, variant, vary, expiresAt, generation, counters } = PARTS;
   const stored = new StoredResponse(PARTS.response!);
-  const record = new PageRecord(key, url, variant, vary, stored, expiresAt, generation);
+  const record = new PageRecord(key, url, variant, vary, stored, expiresAt, generation, counters);
   expect(record.byteLength).toBeGreaterThanOrEqual(stored.body.length);
   expect(PageRecord.from(record.toBytes())?.response?.fields).toEqual(PARTS.response!.fields);
 });

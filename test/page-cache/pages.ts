@@ -148,6 +148,72 @@ export function describePages(name: string, settings: () => CacheSettings): void
       await ask('/other', 'de').expect('4 de');
     });
 
+    describe('a purge while a page is made', () => {
+      // Each has a directory of its own, as what the one before stored may come late.
+      const purges: [string, string, () => Promise<void>][] = [
+        ['by a tag known before', '/1', () => caches.default.invalidateTags(['product:7'])],
+        ['by a tag given meanwhile', '/2', () => caches.default.invalidateTags(['late tag'])],
+        ['by its URL', '/3', () => caches.default.invalidateUrl('http://www.example.com/3/a')],
+        ['by a prefix', '/4', () => caches.default.invalidatePrefix('/4/')],
+        ['of everything', '/5', () => caches.default.invalidatePrefix('/')],
+        ['by clear()', '/6', () => caches.default.clear()],
+        ['by invalidate()', '/7', () => invalidate('http://www.example.com/7/a')],
+      ];
+      test.each(purges)('%s is not lost', async (_how, directory, purge) => {
+        let data = 'v1';
+        let reads = 0;
+        let finish = (): void => {};
+        const { app } = pageApp(
+          async (res) => {
+            const read = data;
+            reads += 1;
+            if (reads === 2) await new Promise<void>((resolve) => (finish = resolve));
+            (res as unknown as { cacheTags(tag: string): void }).cacheTags('late tag');
+            res.end(read);
+          },
+          { options: { tags: () => ['product:7'] } },
+        );
+        const ask = (page: string) => visit(app, `${directory}/${page}`);
+        // Another page, so that all counters are there.
+        await ask('b').expect('v1');
+        const slow = ask('a').then(({ text }) => text);
+        while (reads < 2) await new Promise((resolve) => setTimeout(resolve, 2));
+        data = 'v2';
+        await purge();
+        finish();
+        expect(await slow).toBe('v1');
+        await settled();
+        await ask('a').expect('v2');
+        await settled();
+        await ask('a').expect('v2');
+      });
+    });
+
+    test('a purge takes what has its tag, and nothing else', async () => {
+      const { app, origin } = pageApp((res, call, req) => {
+        const { cacheTags } = res as unknown as { cacheTags(...tags: string[]): void };
+        cacheTags.call(res, `of ${req.url}`, 'all of them');
+        res.end(`${req.url} ${call}`);
+      });
+      for (const [i, path] of ['/a/', '/b/', '/a/c'].entries()) {
+        await visit(app, path).expect(`${path} ${i + 1}`);
+        await stored(path);
+      }
+      await caches.default.invalidateTags(['of /a/']);
+      await visit(app, '/b/').expect('/b/ 2');
+      await visit(app, '/a/c').expect('/a/c 3');
+      await visit(app, '/a/').expect('/a/ 4');
+      await settled();
+      await caches.default.invalidatePrefix('/a/');
+      await visit(app, '/b/').expect('/b/ 2');
+      await visit(app, '/a/c').expect('/a/c 5');
+      await visit(app, '/a/').expect('/a/ 6');
+      await settled();
+      await caches.default.invalidateTags(['all of them']);
+      await visit(app, '/b/').expect('/b/ 7');
+      expect(origin.calls).toBe(7);
+    });
+
     test('requests that interleave on the one instance get each their own page (CONV-09, ISO-01)', async () => {
       const { app, origin } = pageApp(async (res, _call, req) => {
         await new Promise((resolve) => setImmediate(resolve));

@@ -9,6 +9,9 @@ export interface Tally {
 /** Entries of each location, so that a test can look into the store, and tamper with it. */
 const stores = new Map<string, Map<string, { bytes: Uint8Array; expiresAt: number }>>();
 
+/** What the cache keeps for itself in each location: counters of tags, leases. */
+const accounts = new Map<string, Map<string, unknown>>();
+
 /**
  * A backend of bytes, as servers are: it holds nothing but what went over the wire, answers later
  * and not at once, and counts what it was asked.
@@ -16,16 +19,23 @@ const stores = new Map<string, Map<string, { bytes: Uint8Array; expiresAt: numbe
 export class ByteCache extends BaseCache {
   readonly tally: Tally = { reads: 0, writes: 0 };
   readonly entries: Map<string, { bytes: Uint8Array; expiresAt: number }>;
+  readonly #accounts: Map<string, unknown>;
 
   constructor(location?: unknown, params?: CacheParams) {
     super(location, params);
     const name = String(location);
+    if (!accounts.has(name)) accounts.set(name, new Map());
+    this.#accounts = accounts.get(name)!;
     if (!stores.has(name)) stores.set(name, new Map());
     this.entries = stores.get(name)!;
   }
 
   override async get(key: string, fallback?: unknown, { version }: VersionOption = {}) {
     const finalKey = this.makeAndValidateKey(key, version);
+    if (isAccount(key)) {
+      await later();
+      return (this.#accounts.get(finalKey) ?? fallback) as never;
+    }
     this.tally.reads += 1;
     await later();
     const entry = this.entries.get(finalKey);
@@ -40,6 +50,11 @@ export class ByteCache extends BaseCache {
     { version }: VersionOption = {},
   ) {
     const finalKey = this.makeAndValidateKey(key, version);
+    if (isAccount(key)) {
+      await later();
+      this.#accounts.set(finalKey, value);
+      return;
+    }
     const seconds = this.resolveTimeout(timeout, key) ?? Number.POSITIVE_INFINITY;
     this.tally.writes += 1;
     const bytes = Buffer.from(value as Uint8Array);
@@ -67,7 +82,12 @@ export class ByteCache extends BaseCache {
 
   override async clear() {
     this.entries.clear();
+    this.#accounts.clear();
   }
+}
+
+function isAccount(key: string): boolean {
+  return key.startsWith('cachewright.');
 }
 
 /** Two turns of the event loop, as a fast server takes. */

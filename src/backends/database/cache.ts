@@ -1,6 +1,7 @@
 import {
   type CacheParams,
   type CullingOptions,
+  collect,
   type Entries,
   toPairs,
   type VersionOption,
@@ -268,6 +269,17 @@ export class DatabaseCache extends ServerCache {
     const databases = [...this.#databases];
     this.#databases.clear();
     await Promise.all(databases.map((database) => database.release(this)));
+  }
+
+  /** @internal */
+  override async readCounters(keys: readonly string[]): Promise<Record<string, unknown>> {
+    const finalKeys = keys.map((key) => this.makeKey(key));
+    const primary = { place: this.#placeFor('write'), deadlineMs: this.readTimeoutMs };
+    const found = await this.#find(finalKeys, { operation: 'getMany' }, primary);
+    return collect(
+      keys,
+      finalKeys.map((finalKey) => found.get(finalKey)),
+    );
   }
 
   /** @internal */

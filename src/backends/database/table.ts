@@ -137,7 +137,7 @@ export abstract class CacheTable {
 
   async count(): Promise<number> {
     const { rows } = await this.run<{ n: unknown }>(
-      this.sql`select count(*) as ${this.sql.id('n')} from ${this.id}`,
+      this.sql`select count(*) as ${this.sql.id('n')} from ${this.id} where ${this.#isEntry}`,
     );
     return Number(rows[0]?.n);
   }
@@ -146,12 +146,17 @@ export abstract class CacheTable {
   async deleteLowest(offset: number): Promise<number> {
     const { sql } = this;
     const { rows } = await this.run<{ cache_key: unknown }>(sql`
-      select ${this.keyColumn} from ${this.id}
+      select ${this.keyColumn} from ${this.id} where ${this.#isEntry}
       order by ${this.keyColumn} limit 1 offset ${sql.lit(offset)}`);
     const boundary = rows[0];
     if (boundary === undefined) return 0;
     const key = this.readKey(boundary.cache_key);
-    return this.deleteWhere(sql`${this.keyColumn} < ${this.key(key)}`);
+    return this.deleteWhere(sql`${this.keyColumn} < ${this.key(key)} and ${this.#isEntry}`);
+  }
+
+  /** Counters of tags are not culled: that would make all the entries that are left invalid. */
+  get #isEntry(): RawBuilder<unknown> {
+    return this.sql`${this.keyColumn} not like ${this.key('%cachewright.tag.%')}`;
   }
 
   /** Whether the database answers, whatever is in it. */

@@ -330,6 +330,18 @@ export class RedisCache extends ServerCache {
   }
 
   /** @internal */
+  override async readCounters(keys: readonly string[]): Promise<Record<string, unknown>> {
+    const found = await this.#readMany(
+      keys.map((key) => this.makeKey(key)),
+      true,
+    );
+    const values = found.map((bytes, i) =>
+      this.#valueOf(bytes, { operation: 'getMany', key: keys[i]! }),
+    );
+    return collect(keys, values);
+  }
+
+  /** @internal */
   override async getFrozen(key: string, deadlineMs: number, isLatest = false) {
     const finalKey = this.makeAndValidateKey(key);
     const server = isLatest ? this.#topology.writer(finalKey) : this.#topology.reader(finalKey);
@@ -460,13 +472,18 @@ export class RedisCache extends ServerCache {
   }
 
   /** What is found under each of the keys. */
-  async #readMany(finalKeys: readonly string[]): Promise<Found[]> {
+  async #readMany(finalKeys: readonly string[], isLatest = false): Promise<Found[]> {
     if (finalKeys.length === 0) return [];
     const topology = this.#topology;
+    const serverOf = (finalKey: string) =>
+      isLatest ? topology.writer(finalKey) : topology.reader(finalKey);
     // Keys of several slots cannot be in one command. They go out together all the same.
     const [groups, ask] = topology.isCluster
-      ? [groupBy(finalKeys, (finalKey) => topology.reader(finalKey)), readEach]
-      : [new Map([[topology.reader(finalKeys), finalKeys]]), readAll];
+      ? [groupBy(finalKeys, (finalKey) => serverOf(finalKey)), readEach]
+      : [
+          new Map([[isLatest ? serverOf(finalKeys[0]!) : topology.reader(finalKeys), finalKeys]]),
+          readAll,
+        ];
     const found = new Map<string, Found>();
     await Promise.all(
       [...groups].map(async ([{ guard, connection }, own]) => {

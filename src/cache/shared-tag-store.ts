@@ -1,0 +1,136 @@
+import { CacheKeyNotFoundError } from '../errors';
+import { CLOCK, newBeginning, type PurgeMode, type TagStore } from './tags';
+
+/** What is asked of the cache that keeps the counters. */
+export interface CounterCache {
+  /** Whether `incr` is atomic among all who share the store. */
+  readonly countsAtomically: boolean;
+  readCounters(keys: readonly string[]): Promise<Record<string, unknown>>;
+  add(key: string, value: unknown, timeout: number | null): Promise<boolean>;
+  set(key: string, value: unknown, timeout: number | null): Promise<void>;
+  setMany(
+    entries: Readonly<Record<string, unknown>>,
+    timeout: number | null,
+  ): Promise<readonly string[]>;
+  incr(key: string, delta: number): Promise<number>;
+  touch(key: string, timeout: number | null): Promise<boolean>;
+}
+
+/** How long a tag of the site's own is remembered that nobody purges, in seconds: a month. */
+const TAG_SECONDS = 30 * 24 * 3600;
+
+/** A counter may be gone again by the time it is read, but hardly twice. */
+const MAKING_ATTEMPTS = 3;
+
+/** How long it is known what was purged: no fill takes longer. */
+const LOG_SECONDS = 3600;
+
+/** Counters as entries of the cache whose entries they are of, in whichever processes use it. */
+export class SharedTagStore implements TagStore {
+  readonly sequence = undefined;
+  readonly #cache: CounterCache;
+  /** Counters being made: of many fills that begin at once, one makes those that are missing. */
+  readonly #making = new Map<string, Promise<number>>();
+
+  constructor(cache: CounterCache) {
+    this.#cache = cache;
+  }
+
+  async read(names: readonly string[]): Promise<(number | undefined)[]> {
+    const found = await this.#cache.readCounters(names.map(keyOf));
+    return names.map((name) => asCounter(found[keyOf(name)]));
+  }
+
+  make(name: string): Promise<number> {
+    let making = this.#making.get(name);
+    if (making === undefined) {
+      making = this.#make(name).finally(() => this.#making.delete(name));
+      this.#making.set(name, making);
+    }
+    return making;
+  }
+
+  async #make(name: string): Promise<number> {
+    const key = keyOf(name);
+    const value = newBeginning();
+    for (let i = 0; i < MAKING_ATTEMPTS; i += 1) {
+      if (await this.#cache.add(key, value, secondsOf(name))) return value;
+      const found = await this.#cache.readCounters([key]);
+      const standing = asCounter(found[key]);
+      if (standing !== undefined) return standing;
+    }
+    throw new Error(`The counter ${key} can neither be stored nor found.`);
+  }
+
+  async advance(names: readonly string[], mode: PurgeMode): Promise<void> {
+    // Two that count at once may come to the same, and one of them be lost.
+    if (mode === 'soft' && this.#cache.countsAtomically) {
+      await Promise.all(names.map((name) => this.#count(name)));
+      return;
+    }
+    const groups = [names.filter(isOwn), names.filter((name) => !isOwn(name))];
+    await Promise.all(groups.map((group) => this.#beginAnew(group)));
+  }
+
+  async log(names: readonly string[]): Promise<void> {
+    if (!this.#cache.countsAtomically) {
+      // Two that count at once may come to the same: then it is only known that there was a purge.
+      await this.#beginAnew([CLOCK]);
+      return;
+    }
+    const value = await this.#count(CLOCK);
+    // Without a clock, no fill under way can find that it stands still.
+    if (value !== undefined) await this.#cache.set(logKey(value), names, LOG_SECONDS);
+  }
+
+  async readLog(values: readonly number[]): Promise<(readonly string[] | undefined)[]> {
+    const found = await this.#cache.readCounters(values.map(logKey));
+    return values.map((value) => {
+      const names = found[logKey(value)];
+      return Array.isArray(names) ? (names as string[]) : undefined;
+    });
+  }
+
+  async #beginAnew(names: readonly string[]): Promise<void> {
+    const [first] = names;
+    if (first === undefined) return;
+    const entries = Object.fromEntries(names.map((name) => [keyOf(name), newBeginning()]));
+    const failed = await this.#cache.setMany(entries, secondsOf(first));
+    if (failed.length > 0) throw new Error(`${failed.length} tags could not be purged.`);
+  }
+
+  /** One more; `undefined` if there is no such counter, so that nothing bears it. */
+  async #count(name: string): Promise<number | undefined> {
+    const key = keyOf(name);
+    try {
+      const value = await this.#cache.incr(key, 1);
+      // Counting may have given it the timeout of any other entry.
+      await this.#cache.touch(key, secondsOf(name));
+      return value;
+    } catch (error) {
+      if (error instanceof CacheKeyNotFoundError) return undefined;
+      throw error;
+    }
+  }
+}
+
+function keyOf(name: string): string {
+  return `cachewright.tag.${name}`;
+}
+
+function logKey(value: number): string {
+  return `cachewright.purge.${value}`;
+}
+
+/** Whether it is a tag of the site's own, of which there is no end; of all others there are few. */
+function isOwn(name: string): boolean {
+  return /^[th]\./.test(name);
+}
+
+function secondsOf(name: string): number | null {
+  return isOwn(name) ? TAG_SECONDS : null;
+}
+
+function asCounter(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) ? (value as number) : undefined;
+}

@@ -1,0 +1,80 @@
+import { hash } from 'node:crypto';
+
+/** The counter of everything. */
+export const EVERYTHING = 'all';
+
+/**
+ * Counters for URLs, and for prefixes, of which there is no end. A few of them share one, so that
+ * with one URL another may be purged now and then.
+ */
+const BUCKETS = 2 ** 14;
+
+/** Prefixes of a path that are told apart; what lies deeper is purged with the last of them. */
+const MAX_DEPTH = 8;
+
+/** The counter of a tag of the site's own. */
+export function tagName(tag: string): string {
+  if (typeof tag !== 'string' || tag === '') {
+    throw new TypeError(`A tag is ${JSON.stringify(tag) ?? String(tag)}. Give a string.`);
+  }
+  return /^[\w-]{1,64}$/.test(tag) ? `t.${tag}` : `h.${hash('sha1', tag)}`;
+}
+
+/** The counter of this URL alone. @throws TypeError if it is not absolute. */
+export function nameOfUrl(url: string): string {
+  return bucketName('u', withoutFragment(checkAbsolute(url)));
+}
+
+/**
+ * The counter of all pages whose path begins so.
+ *
+ * @throws TypeError if it is neither a path nor an absolute URL, or does not end in a slash.
+ */
+export function nameOfPrefix(prefix: string): string {
+  const path = prefix.startsWith('/') ? prefix : pathOf(checkAbsolute(prefix));
+  if (!path.endsWith('/')) {
+    throw new TypeError(
+      `The prefix ${JSON.stringify(prefix)} does not end in a slash. Give whole directories of the path, as in "/shop/".`,
+    );
+  }
+  const deepest = prefixesOf(path).at(-1);
+  return deepest === undefined ? EVERYTHING : bucketName('p', deepest);
+}
+
+/** Counters of all pages of this URL: of everything, the URL itself, and the paths above it. */
+export function namesOfPage(url: string): string[] {
+  const prefixes = prefixesOf(pathOf(url)).map((prefix) => bucketName('p', prefix));
+  return [EVERYTHING, bucketName('u', url), ...prefixes];
+}
+
+/** A URL without what makes no other page: a fragment, or a bare trailing `?`. */
+export function withoutFragment(url: string): string {
+  const fragment = url.indexOf('#');
+  const page = fragment === -1 ? url : url.slice(0, fragment);
+  return page.endsWith('?') && page.indexOf('?') === page.length - 1 ? page.slice(0, -1) : page;
+}
+
+function prefixesOf(path: string): string[] {
+  const prefixes: string[] = [];
+  for (let end = path.indexOf('/', 1); end !== -1; end = path.indexOf('/', end + 1)) {
+    prefixes.push(path.slice(0, end + 1));
+    if (prefixes.length === MAX_DEPTH) break;
+  }
+  return prefixes;
+}
+
+function pathOf(url: string): string {
+  return /^[^:]+:\/\/[^/]*([^?#]*)/.exec(url)?.[1] || '/';
+}
+
+function checkAbsolute(url: string): string {
+  if (/^[a-z][a-z\d+.-]*:\/\/[^/]/i.test(url)) return url;
+  throw new TypeError(
+    `${JSON.stringify(url) ?? String(url)} is no absolute URL. Give it as the visitor's browser shows it, with its scheme and host.`,
+  );
+}
+
+function bucketName(kind: string, what: string): string {
+  const bucket = Number.parseInt(hash('md5', what).slice(0, 8), 16) % BUCKETS;
+  return `${kind}.${bucket.toString(36)}`;
+}

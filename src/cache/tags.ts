@@ -1,0 +1,184 @@
+import { after, type MaybePromise } from './maybe-promise';
+
+/** Keeps the counters of tags: one for each, which every purge changes. */
+export interface TagStore {
+  /**
+   * Stands still while every entry found valid still is, in the memory of this process;
+   * `undefined` where others may purge.
+   */
+  readonly sequence: number | undefined;
+  /** The counters of these names, `undefined` for those that are missing. */
+  read(names: readonly string[]): MaybePromise<readonly (number | undefined)[]>;
+  /** Makes a counter that is missing, unless another was faster. @returns the one that stands */
+  make(name: string): MaybePromise<number>;
+  /** Changes these counters, hard or soft. */
+  advance(names: readonly string[], mode: PurgeMode): MaybePromise<void>;
+  /** Advances the clock, and notes by its new value which names are purged, if it can. */
+  log(names: readonly string[]): MaybePromise<void>;
+  /** Names purged by this value of the clock; `undefined`: not known, or not any more. */
+  readLog(values: readonly number[]): MaybePromise<readonly (readonly string[] | undefined)[]>;
+}
+
+/** Counters by name, as they stood when a fill began. */
+export type Counters = ReadonlyMap<string, number>;
+
+/** What was known of an entry's tags before whoever fills it read any data. */
+export interface Noted {
+  readonly counters: Counters;
+  /** Stands still while no tag of the site's own is purged. */
+  readonly clock: number;
+}
+
+/**
+ * Whether an entry may still be used: `'stale'`, after a soft purge, once more at most, while it is
+ * made anew.
+ */
+export type Validity = 'valid' | 'stale' | 'purged';
+
+/** How a purge is meant: whether what is purged may be shown once more while it is made anew. */
+export type PurgeMode = 'hard' | 'soft';
+
+/** The counter that counts purges of tags. */
+export const CLOCK = 'clock';
+
+/**
+ * A counter counts soft purges in its lower part; a hard purge makes it begin anew. Should the soft
+ * ones run over into the rest, more is purged than was meant, never less.
+ */
+const HARD = 2 ** 16;
+
+const BEGINNINGS = 2 ** 36;
+
+/**
+ * Where a counter begins: at random, so that one that was lost or purged never comes back to where
+ * it was, and that purges need not wait for each other.
+ */
+export function newBeginning(): number {
+  return Math.floor(Math.random() * BEGINNINGS) * HARD;
+}
+
+/** Purges during one fill up to which it is found out whether they concern it. */
+const MAX_LOG = 64;
+
+/**
+ * Purges that cannot be lost. An entry bears the counters of its tags as they stood before the data
+ * was read that it is made of; it is valid as long as they stand so. A purge changes them. So an
+ * entry made of old data is invalid although it is stored after the purge, whatever the clocks of
+ * the machines say. A counter that is missing makes its entries invalid: what is evicted or lost
+ * purges too much, never too little.
+ *
+ * Tags that are not known before the fill are taken in at its end, if the clock says that none of
+ * them was purged meanwhile.
+ */
+export class Tags {
+  readonly #store: TagStore;
+
+  constructor(store: TagStore) {
+    this.#store = store;
+  }
+
+  /** See {@link TagStore.sequence}. */
+  get sequence(): number | undefined {
+    return this.#store.sequence;
+  }
+
+  /** The counters of these tags as they stand; `undefined` for those that are missing. */
+  read(names: readonly string[]): MaybePromise<ReadonlyMap<string, number | undefined>> {
+    return after(this.#store.read(names), (values) => new Map(zip(names, values)));
+  }
+
+  /** Notes the counters of these tags before a fill reads its data, and makes those missing. */
+  note(names: readonly string[]): MaybePromise<Noted> {
+    const all = [...new Set([CLOCK, ...names])];
+    return after(this.#store.read(all), (values) => this.#complete(all, values));
+  }
+
+  /**
+   * What an entry is to bear whose fill has ended, and whose tags are those noted and `late` ones.
+   *
+   * @returns `undefined` if one of them was purged since.
+   */
+  confirm({ counters, clock }: Noted, late: readonly string[]): MaybePromise<Counters | undefined> {
+    const added = late.filter((name) => !counters.has(name));
+    // The clock is read after the counters: a purge that it does not tell of advances them later.
+    return after(this.note(added), ({ counters: lateCounters }) => {
+      const names = [CLOCK, ...counters.keys()];
+      return after(this.#store.read(names), ([now, ...values]) => {
+        const noted = [...counters.values()];
+        if (values.some((value, i) => value !== noted[i])) return undefined;
+        const all = new Map([...counters, ...lateCounters].filter(([name]) => name !== CLOCK));
+        if (now === clock || added.length === 0) return all;
+        return after(this.#isPurgedBetween(clock, now, added), (isPurged) =>
+          isPurged ? undefined : all,
+        );
+      });
+    });
+  }
+
+  /** Whether an entry that bears these counters may be used. */
+  check(borne: Counters): MaybePromise<Validity> {
+    return after(this.read([...borne.keys()]), (current) => validityOf(borne, current));
+  }
+
+  /**
+   * Purges all entries that have one of these tags. Once it is fulfilled nobody finds them any more.
+   *
+   * @param isLate - Whether fills may learn of these tags only while they are at it.
+   */
+  purge(names: readonly string[], mode: PurgeMode, isLate: boolean): MaybePromise<void> {
+    if (names.length === 0) return;
+    const logged = isLate ? this.#store.log(names) : undefined;
+    return after(logged, () => this.#store.advance(names, mode));
+  }
+
+  #complete(
+    names: readonly string[],
+    values: readonly (number | undefined)[],
+  ): MaybePromise<Noted> {
+    const made: MaybePromise<number>[] = names.map((name, i) => {
+      const value = values[i];
+      return value ?? this.#store.make(name);
+    });
+    const finish = (all: readonly number[]): Noted => {
+      const counters = new Map(zip(names, all));
+      const clock = counters.get(CLOCK)!;
+      counters.delete(CLOCK);
+      return { counters, clock };
+    };
+    return made.some((value) => value instanceof Promise)
+      ? Promise.all(made).then(finish)
+      : finish(made as number[]);
+  }
+
+  #isPurgedBetween(
+    from: number,
+    to: number | undefined,
+    names: readonly string[],
+  ): MaybePromise<boolean> {
+    // A clock that was lost or set back tells nothing.
+    if (to === undefined || to < from || to - from > MAX_LOG) return true;
+    const values = Array.from({ length: to - from }, (_, i) => from + i + 1);
+    return after(this.#store.readLog(values), (purges) =>
+      purges.some((purged) => purged === undefined || purged.some((name) => names.includes(name))),
+    );
+  }
+}
+
+/** What the counters of today say of those that an entry bears. */
+export function validityOf(
+  borne: Counters,
+  current: ReadonlyMap<string, number | undefined>,
+): Validity {
+  let validity: Validity = 'valid';
+  for (const [name, value] of borne) {
+    const now = current.get(name);
+    if (now === value) continue;
+    if (now === undefined || Math.floor(now / HARD) !== Math.floor(value / HARD)) return 'purged';
+    validity = 'stale';
+  }
+  return validity;
+}
+
+function zip<T>(names: readonly string[], values: readonly T[]): [string, T][] {
+  return names.map((name, i) => [name, values[i]!]);
+}

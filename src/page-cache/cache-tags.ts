@@ -1,0 +1,67 @@
+import type { ServerResponse } from 'node:http';
+import type { Response } from '../headers/middleware';
+import { type HeaderValue, headerLines } from '../http/header-value';
+import type { PageSettings } from './page-settings';
+
+declare global {
+  // The way in which Express lets others add to its response.
+  namespace Express {
+    interface Response {
+      /** See {@link cacheTags}. */
+      cacheTags(...tags: string[]): void;
+    }
+  }
+}
+
+const TAGS = Symbol('cachewright.tags');
+
+interface TaggedResponse {
+  [TAGS]?: Set<string>;
+  cacheTags?: (...tags: string[]) => void;
+}
+
+/**
+ * Gives tags to the page that is being rendered, by which it can be purged with
+ * `caches.default.invalidateTags([…])`. On a page that is not cached it does nothing. In Express it
+ * is a method of the response, too: `res.cacheTags('product:42')`.
+ *
+ * @throws TypeError if a tag is not a string, or is empty.
+ */
+export function cacheTags(res: Response, ...tags: string[]): void {
+  const tagged = res as TaggedResponse;
+  tagged[TAGS] ??= new Set();
+  for (const tag of tags) {
+    if (typeof tag !== 'string' || tag === '') {
+      throw new TypeError(`cacheTags() got ${JSON.stringify(tag) ?? String(tag)}. Give strings.`);
+    }
+    tagged[TAGS].add(tag);
+  }
+}
+
+/** Gives the response its method `cacheTags`. */
+export function offerCacheTags(res: Response): void {
+  (res as TaggedResponse).cacheTags = boundCacheTags;
+}
+
+function boundCacheTags(this: Response, ...tags: string[]): void {
+  cacheTags(this, ...tags);
+}
+
+/** The tags that the response was given, or that its headers name, which are taken from it. */
+export function takeCacheTags(res: ServerResponse, { tagHeaders }: PageSettings): void {
+  const lists: [string, RegExp][] = [
+    ['Cache-Tag', /,/],
+    ['Surrogate-Key', /\s+/],
+  ];
+  for (const [name, separator] of lists) {
+    const value = res.getHeader(name) as HeaderValue;
+    if (value === undefined) continue;
+    const tags = headerLines(value).flatMap((line) => line.split(separator));
+    cacheTags(res, ...tags.map((tag) => tag.trim()).filter((tag) => tag !== ''));
+    if (tagHeaders === 'strip') res.removeHeader(name);
+  }
+}
+
+export function tagsOf(res: Response): string[] {
+  return [...((res as TaggedResponse)[TAGS] ?? [])];
+}

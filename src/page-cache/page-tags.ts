@@ -1,0 +1,84 @@
+import { LRUCache } from 'lru-cache';
+import { withDeadline } from '../cache/deadline';
+import { after, type MaybePromise } from '../cache/maybe-promise';
+import { namesOfPage, tagName } from '../cache/tag-names';
+import { type Counters, type Noted, type Validity, validityOf } from '../cache/tags';
+import { CacheUnavailableError } from '../errors';
+import type { Request } from '../headers/middleware';
+import type { PageRecord } from './page-record';
+import { backendOf, type PageSettings } from './page-settings';
+import type { PageKey } from './request-key';
+
+/** Counters read together with a page, so that both take one round trip. */
+export type CurrentCounters = ReadonlyMap<string, number | undefined>;
+
+/** Tags that pages of a URL were found to have besides those that the URL tells. */
+const remembered = new LRUCache<string, readonly string[]>({ max: 10_000 });
+
+/**
+ * Reads the counters of a page's tags, as far as they are known, while the page itself is read.
+ * `undefined` on local memory, which need not.
+ */
+export function readCounters(
+  settings: PageSettings,
+  key: PageKey,
+): MaybePromise<CurrentCounters> | undefined {
+  const { tags } = backendOf(settings);
+  if (tags.sequence !== undefined) return undefined;
+  const names = [...namesOfPage(key.url), ...(remembered.get(key.url) ?? [])];
+  return withinReadTimeout(settings, tags.read(names));
+}
+
+/** Whether a record that was found may still be used. */
+export function validityOfRecord(
+  settings: PageSettings,
+  record: PageRecord,
+  current: MaybePromise<CurrentCounters> | undefined,
+): MaybePromise<Validity> {
+  const { tags } = backendOf(settings);
+  const { sequence } = tags;
+  if (sequence !== undefined && record.validAt === sequence) return 'valid';
+  return after(current ?? new Map(), (known): MaybePromise<Validity> => {
+    const others = [...record.counters.keys()].filter((name) => !known.has(name));
+    if (others.length === 0) return validityOf(record.counters, known);
+    if (sequence === undefined) remembered.set(record.url, others);
+    return after(withinReadTimeout(settings, tags.check(record.counters)), (validity) => {
+      if (validity === 'valid' && sequence !== undefined) record.validAt = sequence;
+      return validity;
+    });
+  });
+}
+
+/** Whether what bears these counters was not purged until now. */
+export function areCurrent(settings: PageSettings, counters: Counters): MaybePromise<boolean> {
+  const validity = withinReadTimeout(settings, backendOf(settings).tags.check(counters));
+  return after(validity, (found) => found === 'valid');
+}
+
+/** Notes the counters of the tags known before the handlers run. */
+export function noteTags(settings: PageSettings, key: PageKey, req: Request): MaybePromise<Noted> {
+  const own = settings.tags?.(req).map(tagName) ?? [];
+  const names = [...namesOfPage(key.url), ...own];
+  return withinReadTimeout(settings, backendOf(settings).tags.note(names));
+}
+
+/** What a page is to bear that has these tags, too; `undefined` if one was purged meanwhile. */
+export function confirmTags(
+  settings: PageSettings,
+  noted: Noted,
+  late: readonly string[],
+): MaybePromise<Counters | undefined> {
+  return withinReadTimeout(settings, backendOf(settings).tags.confirm(noted, late));
+}
+
+function withinReadTimeout<T>(
+  { readTimeoutMs }: PageSettings,
+  work: MaybePromise<T>,
+): MaybePromise<T> {
+  if (!(work instanceof Promise)) return work;
+  return withDeadline(
+    work,
+    readTimeoutMs,
+    () => new CacheUnavailableError(`The tags took longer than ${readTimeoutMs} ms.`, 'timeout'),
+  );
+}
