@@ -81,7 +81,7 @@ describe.each(Object.entries(BACKENDS))('on %s', (_name, settings) => {
       });
       await visit(app, '/page').expect(200, 'page 1');
       await settled();
-      expect(told).toHaveLength(2);
+      expect(told).toHaveLength(1);
     },
   );
 });
@@ -117,7 +117,6 @@ describe.each(Object.entries(BACKENDS))('digests that all collide, on %s', (_nam
     await visit(app, '/page', 'head').expect(200);
     await settled();
     await visit(app, '/page').expect(200, 'page 2');
-    expect(told.length).toBeGreaterThan(0);
   });
 
   test('are a miss between two variants', async () => {

@@ -30,7 +30,8 @@ class HalfBrokenCache extends ByteCache {
   }
 
   override async set(...args: Parameters<ByteCache['set']>) {
-    if (this.broken === 'set') throw new Error('cannot write');
+    const isPage = !args[0].startsWith('cachewright.');
+    if (this.broken === 'set' && isPage) throw new Error('cannot write');
     return super.set(...args);
   }
 }
@@ -76,7 +77,8 @@ describeEachStack((build) => {
           told.length = 0;
           await visit(app, path).expect(200, `page ${call}`);
           await settled();
-          expect(told.map(({ operation }) => operation)).toEqual(['read', 'write']);
+          // What could not be looked up is not stored either.
+          expect(told.map(({ operation }) => operation)).toEqual(['read']);
           for (const failure of told) {
             expect(failure.message).toBe(message);
             expect(failure.key).toMatch(/^views\.decorators\.cache\.cache_page\./);
@@ -98,7 +100,7 @@ describeEachStack((build) => {
     await visit(app, '/page').expect(200, 'page 1');
     await visit(app, '/page').expect(200, 'page 2');
     await settled();
-    expect(told).toHaveLength(4);
+    expect(told).toHaveLength(2);
     for (const { message } of told) expect(message).toContain('"nowhere"');
   });
 });
@@ -136,7 +138,9 @@ test('a cache that recovers is used again (PAGE-56)', async () => {
   await visit(app, '/page').expect('page 1');
   await settled();
   cache.broken = 'none';
-  await visit(app, '/page').expect('page 1');
+  await visit(app, '/page').expect('page 2');
+  await settled();
+  await visit(app, '/page').expect('page 2');
 });
 
 test.each([
@@ -206,12 +210,11 @@ describe('the report', () => {
     await settled();
     expect(warned().map(([message]) => message)).toEqual([
       expect.stringMatching(/read.*connection refused/),
-      expect.stringMatching(/write.*connection refused/),
     ]);
     clock.advance(61);
     await visit(app, '/page').expect(200);
     await settled();
-    expect(warned()).toHaveLength(4);
+    expect(warned()).toHaveLength(2);
   });
 
   test('does no harm if the hook itself throws (PAGE-56)', async () => {

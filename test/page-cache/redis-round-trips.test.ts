@@ -51,7 +51,7 @@ describeWithServer('redis', 'what a page hit asks of Redis', () => {
     };
   }
 
-  test('one GET, and nothing else on the socket, for a page that does not vary', async () => {
+  test('the page and the counters of its tags in one round trip, if it does not vary', async () => {
     const page = Buffer.alloc(100_000, 'page ');
     const { app, origin } = pageApp((res) => {
       res.setHeader('Content-Type', 'application/octet-stream');
@@ -59,19 +59,33 @@ describeWithServer('redis', 'what a page hit asks of Redis', () => {
     });
     const { calls, roundTrips, sent, body } = await hit(app);
     expect(body).toEqual(page);
-    expect(calls).toEqual({ get: 1 });
+    expect(calls).toEqual({ get: 1, mget: 1 });
     expect(roundTrips).toBe(1);
-    expect(sent).toMatch(/^\*2\r\n\$3\r\nget\r\n\$\d+\r\n\S+\r\n$/);
+    const word = '\\$\\d+\\r\\n\\S+\\r\\n';
+    const mget = `\\*\\d\\r\\n\\$4\\r\\nmget\\r\\n(${word})+`;
+    const get = `\\*2\\r\\n\\$3\\r\\nget\\r\\n${word}`;
+    expect(sent).toMatch(new RegExp(`^${mget}${get}$`));
     expect(origin.calls).toBe(1);
   });
 
-  test('two GETs for a page that varies', async () => {
+  test('and no more for one with tags of its own, once this process knows them', async () => {
+    const { app } = pageApp((res) => {
+      (res as unknown as { cacheTags(tag: string): void }).cacheTags('product:7');
+      res.end('page');
+    });
+    await hit(app);
+    const { calls, roundTrips } = await hit(app);
+    expect(calls).toEqual({ get: 1, mget: 1 });
+    expect(roundTrips).toBe(1);
+  });
+
+  test('one round trip more for a page that varies', async () => {
     const { app, origin } = pageApp((res, _call, req) => {
       res.setHeader('Vary', 'X-Lang');
       res.end(`in ${req.headers['x-lang']}`);
     });
     const { calls, roundTrips } = await hit(app, { 'x-lang': 'de' });
-    expect(calls).toEqual({ get: 2 });
+    expect(calls).toEqual({ get: 2, mget: 1 });
     expect(roundTrips).toBe(2);
     expect(origin.calls).toBe(1);
   });
