@@ -306,13 +306,19 @@ export abstract class BaseCache {
    * page cache or by `res.cacheTags()`. Once it is fulfilled nobody finds them any more, in whichever
    * process; what is being made at the time of older data is not found later either.
    *
-   * @throws TypeError if a tag is not a string, or is empty; what the backend throws: nothing is
-   *   purged for certain then.
+   * @throws TypeError if `tags` is no list, or one of them not a string, or empty; what the backend
+   *   throws: nothing is purged for certain then.
    */
   async invalidateTags(
     tags: Iterable<string>,
     { mode = 'hard' }: PurgeOptions = {},
   ): Promise<void> {
+    // Its letters would do as tags.
+    if (typeof tags === 'string') {
+      throw new TypeError(
+        `invalidateTags() got ${JSON.stringify(tags)}. Give a list: [${JSON.stringify(tags)}].`,
+      );
+    }
     await this.tags.purge([...new Set([...tags].map(tagName))], checkMode(mode), true);
   }
 

@@ -31,7 +31,7 @@ export function nameOfUrl(url: string): string {
  * @throws TypeError if it is neither a path nor an absolute URL, or does not end in a slash.
  */
 export function nameOfPrefix(prefix: string): string {
-  const path = prefix.startsWith('/') ? prefix : pathOf(checkAbsolute(prefix));
+  const path = String(prefix).startsWith('/') ? prefix : pathOf(checkPrefixUrl(prefix));
   if (!path.endsWith('/')) {
     throw new TypeError(
       `The prefix ${JSON.stringify(prefix)} does not end in a slash. Give whole directories of the path, as in "/shop/".`,
@@ -68,10 +68,21 @@ function pathOf(url: string): string {
 }
 
 function checkAbsolute(url: string): string {
-  if (/^[a-z][a-z\d+.-]*:\/\/[^/]/i.test(url)) return url;
+  if (isAbsolute(url)) return url;
   throw new TypeError(
     `${JSON.stringify(url) ?? String(url)} is no absolute URL. Give it as the visitor's browser shows it, with its scheme and host.`,
   );
+}
+
+function checkPrefixUrl(prefix: string): string {
+  if (isAbsolute(prefix)) return prefix;
+  throw new TypeError(
+    `The prefix ${JSON.stringify(prefix) ?? String(prefix)} is neither a path nor an absolute URL. Give one that begins with a slash, as in "/shop/".`,
+  );
+}
+
+function isAbsolute(url: string): boolean {
+  return /^[a-z][a-z\d+.-]*:\/\/[^/]/i.test(url);
 }
 
 function bucketName(kind: string, what: string): string {

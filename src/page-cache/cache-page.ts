@@ -1,7 +1,7 @@
 import type { BaseCache } from '../cache/base-cache';
 import { checkTimeout } from '../cache/timeouts';
 import { asMiddleware, type Middleware } from '../headers/middleware';
-import { offerCacheTags } from './cache-tags';
+import { hideTagHeaders, offerCacheTags } from './cache-tags';
 import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
@@ -45,6 +45,7 @@ export function cachePage(seconds: number | null, options: CachePageOptions = {}
       return new PageTransaction(req, res, settings, seconds).lookUp(next);
     }
     tellAtHead(req, res, currentSettings(), { fwd: 'method' });
+    hideTagHeaders(res, currentSettings());
     invalidateOnSuccess(req, res, currentSettings());
     next();
   });

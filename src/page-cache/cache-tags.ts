@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Response } from '../headers/middleware';
+import { onResponseHead } from '../headers/on-response-head';
 import { type HeaderValue, headerLines } from '../http/header-value';
 import type { PageSettings } from './page-settings';
 
@@ -60,6 +61,13 @@ export function takeCacheTags(res: ServerResponse, { tagHeaders }: PageSettings)
     cacheTags(res, ...tags.map((tag) => tag.trim()).filter((tag) => tag !== ''));
     if (tagHeaders === 'strip') res.removeHeader(name);
   }
+}
+
+/** Sees to it that clients see no tags on a response that is none of the cache's business. */
+export function hideTagHeaders(res: Response, settings: PageSettings): void {
+  if (settings.tagHeaders === 'keep') return;
+  const response = res as ServerResponse;
+  onResponseHead(response, () => takeCacheTags(response, settings));
 }
 
 export function tagsOf(res: Response): string[] {

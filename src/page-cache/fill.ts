@@ -417,12 +417,13 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     const run = detachedRunOf(this.#req);
     if (run !== undefined) run.isComplete = true;
     const settle = (counters: Counters | undefined): void => {
-      if (counters === undefined) this.#land({ kind: 'uncacheable', isLasting: false });
+      // Purged. Of those who wait, one makes it anew for all.
+      if (counters === undefined) this.#land({ kind: 'failed' });
       else this.#store(key, vary, response, counters);
     };
     const fail = (error: unknown): void => {
       reportFailure(this.#settings, error, { operation: 'read', key: this.#storageKey });
-      settle(undefined);
+      this.#land({ kind: 'uncacheable', isLasting: false });
     };
     if (this.#noted === undefined) {
       // The backend is down. Those who wait are answered all the same.

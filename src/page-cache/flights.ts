@@ -44,8 +44,9 @@ export interface Lease {
 export class Flight {
   readonly landing: Promise<Landing>;
   /**
-   * Whether it is being found out that the page was not purged while it was made. Whoever comes now
-   * may have come after a purge that this does not tell of any more.
+   * Whether it is being found out that the page was not purged while it was made, or whether another
+   * process has made it. Whoever comes now may have come after a purge that this does not tell of
+   * any more.
    */
   isConfirming = false;
   #lease: Lease | undefined;

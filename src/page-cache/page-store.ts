@@ -89,7 +89,8 @@ function judge(
   if (response === undefined) return miss(storageKey, vary);
   const conclude = (validity: Validity): PageLookup => {
     if (validity === 'purged') return miss(storageKey, vary);
-    const left = validity === 'valid' ? response : response.afterSoftPurge(Date.now());
+    const left =
+      validity === 'valid' ? response : response.afterSoftPurge(softPurgeOf(record, response));
     return { response: left, counters: record.counters, vary, storageKey, isBlind: false };
   };
   try {
@@ -103,6 +104,17 @@ function judge(
     failed(settings, error, 'read', storageKey);
     return miss(storageKey, vary, 'unread');
   }
+}
+
+/** When this process found out that a page was purged softly, by key, generation and instant. */
+const softPurges = new LRUCache<string, number>({ max: 10_000 });
+
+/** When it was found out that this page was purged softly. What is forgotten, is so anew. */
+function softPurgeOf({ key, generation }: PageRecord, { storedAt }: StoredResponse): number {
+  const page = `${key} ${generation} ${storedAt}`;
+  const purgedAt = softPurges.get(page) ?? Date.now();
+  softPurges.set(page, purgedAt);
+  return purgedAt;
 }
 
 function miss(

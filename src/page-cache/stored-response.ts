@@ -69,9 +69,13 @@ export class StoredResponse implements ResponseParts {
     return now < this.staleAt + this.staleIfError * 1000 && !this.alwaysValidate;
   }
 
-  /** The response once it was purged softly: stale, but to be shown while it is made anew. */
-  afterSoftPurge(now: number): StoredResponse {
-    const staleAt = Math.min(this.staleAt, now);
+  /**
+   * The response once it was purged softly: stale, but to be shown while it is made anew.
+   *
+   * @param purgedAt - When that was found out, epoch milliseconds.
+   */
+  afterSoftPurge(purgedAt: number): StoredResponse {
+    const staleAt = Math.min(this.staleAt, purgedAt);
     const meanwhile = Math.max(this.staleWhileRevalidate, SOFT_PURGE_SECONDS);
     const staleWhileRevalidate = this.mustRevalidate ? 0 : meanwhile;
     return new StoredResponse({ ...this, staleAt, staleWhileRevalidate });

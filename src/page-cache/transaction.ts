@@ -4,6 +4,7 @@ import type { Noted } from '../cache/tags';
 import type { Next, Request, Response } from '../headers/middleware';
 import type { CacheOutcome } from '../http/cache-status';
 import { type RequestDirectives, requestDirectives } from '../http/request-directives';
+import { hideTagHeaders } from './cache-tags';
 import { withCountingCookies } from './cookie-rules';
 import { canDetach, detachedRunOf, runDetached } from './detached-request';
 import { PageFill, type StaleGet } from './fill';
@@ -116,6 +117,7 @@ export class PageTransaction {
       this.#state = 'passed';
       const detail = reason ?? 'host';
       tellAtHead(req, this.#res, this.settings, { fwd: 'bypass', detail });
+      hideTagHeaders(this.#res, this.settings);
       next();
       return;
     }
@@ -284,6 +286,7 @@ export class PageTransaction {
         flight.land({ kind: 'uncacheable', isLasting: true });
         return this.#run(lookup, next, undefined);
       }
+      flight.isConfirming = true;
       lookup = await findResponse(settings, this.#key!, this.#headers, true);
       const { response } = lookup;
       if (response !== undefined && this.#isReusable(response)) {
@@ -294,6 +297,7 @@ export class PageTransaction {
         flight.land({ kind: 'failed' });
         return this.#decide(lookup, next, deadline);
       }
+      flight.isConfirming = false;
       if (outcome instanceof PageLease) return this.#run(lookup, next, flight);
     }
   }
@@ -431,11 +435,13 @@ export class PageTransaction {
     if (turn === 'unavailable') return true;
     if (turn instanceof PageLease) {
       flight.holdUnder(turn);
+      flight.isConfirming = true;
       const found = await findResponse(settings, this.#key!, this.#headers, true);
       const { response } = found;
-      if (response === undefined || !response.isFresh(Date.now())) return true;
+      flight.isConfirming = response?.isFresh(Date.now()) === true;
+      if (!flight.isConfirming) return true;
       // Another has refreshed it since it was found to be stale.
-      this.#landFound(flight, response, found);
+      this.#landFound(flight, response!, found);
       return false;
     }
     if (turn === 'held') {

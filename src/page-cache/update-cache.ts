@@ -1,5 +1,5 @@
 import { asMiddleware, type Middleware } from '../headers/middleware';
-import { offerCacheTags } from './cache-tags';
+import { hideTagHeaders, offerCacheTags } from './cache-tags';
 import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
@@ -36,6 +36,7 @@ export function updateCache(options: PageCacheOptions = {}): Middleware {
       new PageTransaction(req, res, settings).watchResponse();
     } else {
       tellAtHead(req, res, currentSettings(), { fwd: 'method' });
+      hideTagHeaders(res, currentSettings());
       invalidateOnSuccess(req, res, currentSettings());
     }
     next();
