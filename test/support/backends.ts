@@ -77,7 +77,8 @@ export class ByteCache extends BaseCache {
 
   override async delete(key: string, { version }: VersionOption = {}) {
     await later();
-    return this.entries.delete(this.makeAndValidateKey(key, version));
+    const finalKey = this.makeAndValidateKey(key, version);
+    return this.#accounts.delete(finalKey) || this.entries.delete(finalKey);
   }
 
   override async clear() {
@@ -87,7 +88,7 @@ export class ByteCache extends BaseCache {
 }
 
 function isAccount(key: string): boolean {
-  return key.startsWith('cachewright.');
+  return key.startsWith('cachewright.') || key.endsWith('.lease');
 }
 
 /** Two turns of the event loop, as a fast server takes. */
