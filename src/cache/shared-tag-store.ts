@@ -65,7 +65,7 @@ export class SharedTagStore implements TagStore {
   async advance(names: readonly string[], mode: PurgeMode): Promise<void> {
     // Two that count at once may come to the same, and one of them be lost.
     if (mode === 'soft' && this.#cache.countsAtomically) {
-      await Promise.all(names.map((name) => this.#count(name)));
+      await Promise.all(names.map((name) => this.#countOrBegin(name)));
       return;
     }
     const groups = [names.filter(isOwn), names.filter((name) => !isOwn(name))];
@@ -78,8 +78,8 @@ export class SharedTagStore implements TagStore {
       await this.#beginAnew([CLOCK]);
       return;
     }
-    const value = await this.#count(CLOCK);
-    // Without a clock, no fill under way can find that it stands still.
+    const value = await this.#countOrBegin(CLOCK);
+    // A clock that began anew tells every fill under way that it knows nothing.
     if (value !== undefined) await this.#cache.set(logKey(value), names, LOG_SECONDS);
   }
 
@@ -99,8 +99,8 @@ export class SharedTagStore implements TagStore {
     if (failed.length > 0) throw new Error(`${failed.length} tags could not be purged.`);
   }
 
-  /** One more; `undefined` if there is no such counter, so that nothing bears it. */
-  async #count(name: string): Promise<number | undefined> {
+  /** One more; `undefined` if there was no such counter, and one begins. */
+  async #countOrBegin(name: string): Promise<number | undefined> {
     const key = keyOf(name);
     try {
       const value = await this.#cache.incr(key, 1);
@@ -108,9 +108,11 @@ export class SharedTagStore implements TagStore {
       await this.#cache.touch(key, secondsOf(name));
       return value;
     } catch (error) {
-      if (error instanceof CacheKeyNotFoundError) return undefined;
-      throw error;
+      if (!(error instanceof CacheKeyNotFoundError)) throw error;
     }
+    // What has expired by the clock of this machine may be in use yet by that of another.
+    await this.#beginAnew([name]);
+    return undefined;
   }
 }
 

@@ -57,6 +57,8 @@ export function newBeginning(): number {
   return Math.floor(Math.random() * BEGINNINGS) * HARD;
 }
 
+const NOTHING: Pick<Noted, 'counters'> = { counters: new Map() };
+
 /** Purges during one fill up to which it is found out whether they concern it. */
 const MAX_LOG = 64;
 
@@ -101,7 +103,8 @@ export class Tags {
   confirm({ counters, clock }: Noted, late: readonly string[]): MaybePromise<Counters | undefined> {
     const added = late.filter((name) => !counters.has(name));
     // The clock is read after the counters: a purge that it does not tell of advances them later.
-    return after(this.note(added), ({ counters: lateCounters }) => {
+    const addedNow = added.length === 0 ? NOTHING : this.note(added);
+    return after(addedNow, ({ counters: lateCounters }) => {
       const names = [CLOCK, ...counters.keys()];
       return after(this.#store.read(names), ([now, ...values]) => {
         const noted = [...counters.values()];

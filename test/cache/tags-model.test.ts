@@ -1,0 +1,40 @@
+import { explore, type Fault, type ModelStore } from './tags-model';
+
+test.each<[ModelStore, number]>([
+  ['atomic', 50_000],
+  ['unatomic', 50_000],
+  ['local', 10_000],
+])(
+  'no read that began after a purge resolved is shown anything older (counters: %s)',
+  async (store, runs) => {
+    const { seed, counts, violation } = await explore(store, runs);
+    expect({ seed, violation }).toEqual({ seed: runs, violation: undefined });
+    // Where nothing of this happens, nothing is proved.
+    const { stale, ...others } = counts;
+    for (const [event, count] of Object.entries(others)) {
+      expect([event, count > runs / 100]).toEqual([event, true]);
+    }
+    expect(stale > runs / 100).toBe(store !== 'unatomic');
+  },
+  200_000,
+);
+
+describe('the model finds', () => {
+  test.each<[Fault, readonly ModelStore[]]>([
+    ['noted at the end', ['atomic', 'unatomic', 'local']],
+    ['late tags unchecked', ['atomic', 'unatomic', 'local']],
+    ['log says nothing', ['atomic', 'local']],
+    ['logged last', ['atomic', 'unatomic']],
+    ['purge not awaited', ['atomic', 'unatomic']],
+    ['missing counter made as it was', ['atomic', 'unatomic']],
+    ['counted in two steps', ['atomic']],
+  ])('a fault: %s', async (fault, stores) => {
+    for (const store of stores) {
+      const { violation } = await explore(store, 20_000, { fault });
+      expect([store, violation]).toEqual([
+        store,
+        expect.stringMatching(/^(valid|stale): version \d+ of item \d, purged for version \d+$/),
+      ]);
+    }
+  });
+});
