@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   type BaseCache,
+  CacheKeyNotFoundError,
   cachePage,
   caches,
   cacheTags,
@@ -614,6 +615,62 @@ describe('what cannot be purged by', () => {
 class SharedByteCache extends ByteCache {
   override readonly isShared = true;
 }
+
+describe('on a server whose failures are taken for misses', () => {
+  class MissingCache extends SharedByteCache {
+    failing: ('incr' | 'setMany')[] = [];
+    override async incr(key: string, delta?: number): Promise<number> {
+      if (this.failing.includes('incr')) throw new CacheKeyNotFoundError(key, 'incr');
+      return super.incr(key, delta);
+    }
+    override async setMany(entries: Record<string, unknown>, timeout?: number | null) {
+      if (this.failing.includes('setMany')) return Object.keys(entries);
+      return super.setMany(entries, timeout);
+    }
+  }
+  let cache: MissingCache;
+  beforeEach(async () => {
+    cache = new MissingCache('tags-missing');
+    await cache.clear();
+  });
+
+  test('a soft purge that cannot count is a hard one, or fails', async () => {
+    const { app } = pageApp((res, call) => res.end(`page ${call}`), {
+      options: { cache, tags: () => ['news'] },
+    });
+    await visit(app, '/page').expect('page 1');
+    await settled();
+    await visit(app, '/page').expect('page 1');
+    cache.failing = ['incr', 'setMany'];
+    await expect(cache.invalidateTags(['news'], { mode: 'soft' })).rejects.toThrow(/be purged/);
+    cache.failing = ['incr'];
+    await cache.invalidateTags(['news'], { mode: 'soft' });
+    await visit(app, '/page').expect('page 2');
+  });
+
+  test('a purge that cannot be logged is not lost to a render that gives its tags late', async () => {
+    let data = 'v1';
+    const { opened, open } = gate();
+    const { app, origin } = pageApp(
+      tagging(async (res) => {
+        const read = data;
+        if (origin.calls === 1) await opened;
+        res.cacheTags('late');
+        res.end(read);
+      }),
+      { options: { cache } },
+    );
+    const slow = visit(app, '/page').then(({ text }) => text);
+    await until(() => origin.calls === 1);
+    data = 'v2';
+    cache.failing = ['incr'];
+    await cache.invalidateTags(['late']);
+    open();
+    expect(await slow).toBe('v1');
+    await settled();
+    await visit(app, '/page').expect('v2');
+  });
+});
 
 describe('a purge while a page is made that others wait for', () => {
   const backends: [string, () => BaseCache | string][] = [

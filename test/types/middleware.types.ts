@@ -7,6 +7,9 @@ import http2 from 'node:http2';
 import {
   addNeverCacheHeaders,
   cacheControl,
+  cachePage,
+  caches,
+  cacheTags,
   condition,
   conditionalGet,
   etag,
@@ -115,6 +118,28 @@ http.createServer(
     res.end(req.url);
   }),
 );
+app.get(
+  '/a',
+  cachePage(60, { tags: (req) => [`at ${req.url}`], tagHeaders: 'keep' }),
+  (_req, res) => {
+    res.cacheTags('product:42', 'list');
+    cacheTags(res, 'product:42');
+    res.send('a');
+  },
+);
+connectApp.use((_req, res) => {
+  cacheTags(res, 'product:42');
+  res.end();
+});
+http.createServer(
+  cachePage(60)((_req, res) => {
+    cacheTags(res, 'product:42');
+    res.end();
+  }),
+);
+const purged: Promise<void> = caches.default.invalidateTags(new Set(['a']), { mode: 'soft' });
+void purged;
+
 http2.createServer(
   neverCache()((req: http2.Http2ServerRequest, res: http2.Http2ServerResponse) => {
     res.end(req.url);
@@ -131,3 +156,11 @@ varyOnHeaders(['Cookie']);
 etag(() => 5);
 // @ts-expect-error neither seconds nor milliseconds can be told from a number
 lastModified(() => Date.now());
+// @ts-expect-error a list of tags
+caches.default.invalidateTags(42);
+// @ts-expect-error hard or soft
+caches.default.invalidateUrl('https://shop.example/', { mode: 'firm' });
+app.get('/a', (_req, res) => {
+  // @ts-expect-error tags, not a list of them
+  res.cacheTags(['a']);
+});
