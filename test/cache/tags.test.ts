@@ -204,6 +204,17 @@ describe('on a shared store', () => {
     expect(await tags.confirm(noted, ['t.a'])).toBeDefined();
   });
 
+  test('a clock that is lost while late tags are taken in lets none in', async () => {
+    const noted = await tags.note(['t.a']);
+    const read = cache.readCounters.bind(cache);
+    cache.readCounters = async (keys) => {
+      const found = await read(keys);
+      cache.entries.delete(CLOCK_KEY);
+      return found;
+    };
+    expect(await tags.confirm(noted, ['t.b'])).toBeUndefined();
+  });
+
   test('a purge whose log is lost, or not written yet, may concern any tag', async () => {
     const noted = await tags.note([]);
     await tags.purge(['t.b'], 'hard', true);
@@ -290,6 +301,12 @@ describe('on a shared store', () => {
     const noted = await tags.note(['t.a', 't.b', 't.c']);
     await tags.confirm(noted, ['t.a']);
     expect(cache.calls).toEqual(['read 3', 'read 4', 'read 4']);
+    // Late tags: with the clock, then it again with those known before, and no log.
+    await tags.purge(['t.d'], 'hard', true);
+    const unknowing = await tags.note(['t.a']);
+    cache.calls = [];
+    await tags.confirm(unknowing, ['t.b', 't.c']);
+    expect(cache.calls).toEqual(['read 3', 'read 2']);
   });
 });
 
