@@ -110,7 +110,8 @@ export class SharedTagStore implements TagStore {
     } catch (error) {
       if (!(error instanceof CacheKeyNotFoundError)) throw error;
     }
-    // What has expired by the clock of this machine may be in use yet by that of another.
+    // What has expired by the clock of this machine may be in use yet by that of another. And where
+    // errors are misses, it is perhaps only out of reach: then this fails, and so does the purge.
     await this.#beginAnew([name]);
     return undefined;
   }

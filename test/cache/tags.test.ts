@@ -284,6 +284,17 @@ describe('on a shared store', () => {
     expect(await tags.confirm(noted, ['t.a'])).toBeUndefined();
   });
 
+  test('where errors are misses, counters out of reach are no purge', async () => {
+    await tags.note(['t.a']);
+    cache.incr = async (key) => {
+      throw new CacheKeyNotFoundError(key, 'incr');
+    };
+    cache.refused = [A_KEY];
+    await expect(tags.purge(['t.a'], 'soft', false)).rejects.toThrow('could not be purged');
+    cache.refused = [CLOCK_KEY];
+    await expect(tags.purge(['t.a'], 'hard', true)).rejects.toThrow('could not be purged');
+  });
+
   test('a failure to count is no purge', async () => {
     await tags.note(['t.a']);
     cache.incr = async () => {
