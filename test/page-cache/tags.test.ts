@@ -679,38 +679,49 @@ describe('a purge while a page is made that others wait for', () => {
     ['a shared backend', () => new SharedByteCache('tags-waiting-shared')],
   ];
 
-  test.each(backends)('on %s: nobody who asks after it gets the old page', async (_name, make) => {
-    const cache = make();
-    const backend = typeof cache === 'string' ? caches.default : cache;
-    await backend.clear();
-    let data = 'v1';
-    const { opened, open } = gate();
-    const { app, origin } = pageApp(
-      tagging(async (res, call) => {
-        const read = data;
-        if (call === 1) await opened;
-        res.cacheTags('data');
-        res.end(read);
-      }),
-      { options: { cache } },
-    );
-    const ask = () => visit(app, '/page').then(({ text }) => text);
-    const before = [ask(), ask()];
-    await until(() => origin.calls === 1);
-    await settled();
-    data = 'v2';
-    await backend.invalidateTags(['data', 'other']);
-    const after = [ask(), ask(), ask()];
-    await settled();
-    expect(origin.calls).toBe(1);
-    open();
-    expect((await Promise.all(before))[0]).toBe('v1');
-    expect(await Promise.all(after)).toEqual(['v2', 'v2', 'v2']);
-    await settled();
-    expect(await ask()).toBe('v2');
-    // One of those who waited has made it anew for all.
-    expect(origin.calls).toBe(2);
-  });
+  const purges: [string, (cache: BaseCache) => Promise<void>][] = [
+    ['by a tag', (cache) => cache.invalidateTags(['data', 'other'])],
+    ['by its URL', (cache) => cache.invalidateUrl(`${URL}/page`)],
+  ];
+  const cases = backends.flatMap(([name, make]) =>
+    purges.map(([how, purge]) => [how, name, make, purge] as const),
+  );
+
+  test.each(cases)(
+    '%s, on %s: nobody who asks after it gets the old page',
+    async (_how, _name, make, purge) => {
+      const cache = make();
+      const backend = typeof cache === 'string' ? caches.default : cache;
+      await backend.clear();
+      let data = 'v1';
+      const { opened, open } = gate();
+      const { app, origin } = pageApp(
+        tagging(async (res, call) => {
+          const read = data;
+          if (call === 1) await opened;
+          res.cacheTags('data');
+          res.end(read);
+        }),
+        { options: { cache } },
+      );
+      const ask = () => visit(app, '/page').then(({ text }) => text);
+      const before = [ask(), ask()];
+      await until(() => origin.calls === 1);
+      await settled();
+      data = 'v2';
+      await purge(backend);
+      const after = [ask(), ask(), ask()];
+      await settled();
+      expect(origin.calls).toBe(1);
+      open();
+      expect((await Promise.all(before))[0]).toBe('v1');
+      expect(await Promise.all(after)).toEqual(['v2', 'v2', 'v2']);
+      await settled();
+      expect(await ask()).toBe('v2');
+      // One of those who waited has made it anew for all.
+      expect(origin.calls).toBe(2);
+    },
+  );
 
   test('nor who asks after it while the tags are still looked at', async () => {
     let isHeld = false;
