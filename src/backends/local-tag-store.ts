@@ -13,6 +13,7 @@ export class LocalTagStore implements TagStore {
   readonly #log = new LRUCache<number, readonly string[]>({ max: MAX_LOGGED });
   /** Stands still while every entry found valid still is. */
   sequence = 0;
+  readonly countsPurges = false;
 
   constructor() {
     this.#counters = new LRUCache({

@@ -1,5 +1,5 @@
 import { CacheKeyNotFoundError } from '../errors';
-import { CLOCK, newBeginning, type PurgeMode, type TagStore } from './tags';
+import { CLOCK, newBeginning, PURGES, type PurgeMode, type TagStore } from './tags';
 
 /** What is asked of the cache that keeps the counters. */
 export interface CounterCache {
@@ -36,6 +36,11 @@ export class SharedTagStore implements TagStore {
     this.#cache = cache;
   }
 
+  /** What does not count atomically is no server, and reads one counter after the other. */
+  get countsPurges(): boolean {
+    return !this.#cache.countsAtomically;
+  }
+
   async read(names: readonly string[]): Promise<(number | undefined)[]> {
     const found = await this.#cache.readCounters(names.map(keyOf));
     return names.map((name) => asCounter(found[keyOf(name)]));
@@ -70,6 +75,7 @@ export class SharedTagStore implements TagStore {
     }
     const groups = [names.filter(isOwn), names.filter((name) => !isOwn(name))];
     await Promise.all(groups.map((group) => this.#beginAnew(group)));
+    if (this.countsPurges) await this.#beginAnew([PURGES]);
   }
 
   async log(names: readonly string[]): Promise<void> {

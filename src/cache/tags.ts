@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { after, type MaybePromise } from './maybe-promise';
 
 /** Keeps the counters of tags: one for each, which every purge changes. */
@@ -7,6 +8,11 @@ export interface TagStore {
    * `undefined` where others may purge.
    */
   readonly sequence: number | undefined;
+  /**
+   * Whether a purge changes {@link PURGES}, too, once all else is done, so that there is one counter
+   * to look at where each takes a look-up of its own.
+   */
+  readonly countsPurges: boolean;
   /** The counters of these names, `undefined` for those that are missing. */
   read(names: readonly string[]): MaybePromise<readonly (number | undefined)[]>;
   /** Makes a counter that is missing, unless another was faster. @returns the one that stands */
@@ -41,6 +47,12 @@ export type PurgeMode = 'hard' | 'soft';
 /** The counter that counts purges of tags. */
 export const CLOCK = 'clock';
 
+/** The counter that every purge changes, where there is one. */
+export const PURGES = 'purges';
+
+/** Sets of counters that are remembered as valid. */
+const MAX_REMEMBERED = 10_000;
+
 /**
  * A counter counts soft purges in its lower part; a hard purge makes it begin anew. Should the soft
  * ones run over into the rest, more is purged than was meant, never less.
@@ -74,9 +86,23 @@ const MAX_LOG = 64;
  */
 export class Tags {
   readonly #store: TagStore;
+  /** What the counter of purges was as these counters, spelt out, were found to be valid. */
+  readonly #validAt = new LRUCache<string, number>({
+    // `max` would take the memory for all of them at once.
+    maxSize: MAX_REMEMBERED,
+    sizeCalculation: () => 1,
+  });
 
   constructor(store: TagStore) {
     this.#store = store;
+  }
+
+  /**
+   * What to read while an entry is read that is likely to have these tags, for
+   * {@link Tags.checkRead}.
+   */
+  namesToRead(names: readonly string[]): readonly string[] {
+    return this.#store.countsPurges ? [PURGES] : names;
   }
 
   /** See {@link TagStore.sequence}. */
@@ -91,7 +117,8 @@ export class Tags {
 
   /** Notes the counters of these tags before a fill reads its data, and makes those missing. */
   note(names: readonly string[]): MaybePromise<Noted> {
-    const all = [...new Set([CLOCK, ...names])];
+    const own = this.#store.countsPurges ? [CLOCK, PURGES] : [CLOCK];
+    const all = [...new Set([...own, ...names])];
     return after(this.#store.read(all), (values) => this.#complete(all, values));
   }
 
@@ -109,7 +136,7 @@ export class Tags {
       return after(this.#store.read(names), ([now, ...values]) => {
         const noted = [...counters.values()];
         if (values.some((value, i) => value !== noted[i])) return undefined;
-        const all = new Map([...counters, ...lateCounters].filter(([name]) => name !== CLOCK));
+        const all = new Map([...counters, ...lateCounters]);
         if (now === clock || added.length === 0) return all;
         return after(this.#isPurgedBetween(clock, now, added), (isPurged) =>
           isPurged ? undefined : all,
@@ -121,6 +148,29 @@ export class Tags {
   /** Whether an entry that bears these counters may be used. */
   check(borne: Counters): MaybePromise<Validity> {
     return after(this.read([...borne.keys()]), (current) => validityOf(borne, current));
+  }
+
+  /**
+   * {@link Tags.check}, of which `current` may spare the reading.
+   *
+   * @param current - Read after the entry was asked for, or at the same time.
+   */
+  checkRead(
+    borne: Counters,
+    current: ReadonlyMap<string, number | undefined>,
+  ): MaybePromise<Validity> {
+    if (!this.#store.countsPurges) {
+      const isKnown = [...borne.keys()].every((name) => current.has(name));
+      return isKnown ? validityOf(borne, current) : this.check(borne);
+    }
+    const purges = current.get(PURGES);
+    const spelt = [...borne].join();
+    if (purges !== undefined && this.#validAt.get(spelt) === purges) return 'valid';
+    return after(this.check(borne), (validity) => {
+      // A purge that these were read before changes the counter of purges later.
+      if (validity === 'valid' && purges !== undefined) this.#validAt.set(spelt, purges);
+      return validity;
+    });
   }
 
   /**
@@ -146,6 +196,7 @@ export class Tags {
       const counters = new Map(zip(names, all));
       const clock = counters.get(CLOCK)!;
       counters.delete(CLOCK);
+      counters.delete(PURGES);
       return { counters, clock };
     };
     return made.some((value) => value instanceof Promise)

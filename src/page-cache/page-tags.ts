@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { withDeadline } from '../cache/deadline';
 import { after, type MaybePromise } from '../cache/maybe-promise';
 import { namesOfPage, tagName } from '../cache/tag-names';
-import { type Counters, type Noted, type Validity, validityOf } from '../cache/tags';
+import type { Counters, Noted, Validity } from '../cache/tags';
 import { CacheUnavailableError } from '../errors';
 import type { Request } from '../headers/middleware';
 import type { PageRecord } from './page-record';
@@ -26,7 +26,7 @@ export function readCounters(
   const { tags } = backendOf(settings);
   if (tags.sequence !== undefined) return undefined;
   const names = [...namesOfPage(key.url), ...(remembered.get(key.url) ?? [])];
-  return withinReadTimeout(settings, tags.read(names));
+  return withinReadTimeout(settings, tags.read(tags.namesToRead(names)));
 }
 
 /** Whether a record that was found may still be used. */
@@ -39,14 +39,21 @@ export function validityOfRecord(
   const { sequence } = tags;
   if (sequence !== undefined && record.validAt === sequence) return 'valid';
   return after(current ?? new Map(), (known): MaybePromise<Validity> => {
-    const others = [...record.counters.keys()].filter((name) => !known.has(name));
-    if (others.length === 0) return validityOf(record.counters, known);
-    if (sequence === undefined) remembered.set(record.url, others);
-    return after(withinReadTimeout(settings, tags.check(record.counters)), (validity) => {
-      if (validity === 'valid' && sequence !== undefined) record.validAt = sequence;
-      return validity;
-    });
+    if (sequence === undefined) rememberTags(record, known);
+    return after(
+      withinReadTimeout(settings, tags.checkRead(record.counters, known)),
+      (validity) => {
+        if (validity === 'valid' && sequence !== undefined) record.validAt = sequence;
+        return validity;
+      },
+    );
   });
+}
+
+/** So that the next look-up reads all of them at once. */
+function rememberTags({ url, counters }: PageRecord, known: CurrentCounters): void {
+  const others = [...counters.keys()].filter((name) => !known.has(name));
+  if (others.length > 0) remembered.set(url, others);
 }
 
 /** Whether what bears these counters was not purged until now. */

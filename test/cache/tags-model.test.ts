@@ -26,6 +26,7 @@ describe('the model finds', () => {
     ['log says nothing', ['atomic', 'local']],
     ['logged last', ['atomic', 'unatomic']],
     ['purge not awaited', ['atomic', 'unatomic']],
+    ['purges not counted', ['unatomic']],
     ['missing counter made as it was', ['atomic', 'unatomic']],
     ['counted in two steps', ['atomic']],
   ])('a fault: %s', async (fault, stores) => {

@@ -1,6 +1,6 @@
 import { LocalTagStore } from '../../src/backends/local-tag-store';
 import { type CounterCache, SharedTagStore } from '../../src/cache/shared-tag-store';
-import { CLOCK, type Counters, type TagStore, Tags, validityOf } from '../../src/cache/tags';
+import { CLOCK, type Counters, PURGES, type TagStore, Tags } from '../../src/cache/tags';
 import { CacheKeyNotFoundError } from '../../src/errors';
 
 /** How the counters are kept. */
@@ -19,6 +19,7 @@ export type Fault =
   | 'log says nothing'
   | 'logged last'
   | 'purge not awaited'
+  | 'purges not counted'
   | 'missing counter made as it was'
   | 'counted in two steps';
 
@@ -57,6 +58,7 @@ interface Stored {
   readonly expiresAt: number;
 }
 
+const PURGES_KEY = `cachewright.tag.${PURGES}`;
 const ITEMS = 2;
 const SKEW = 10;
 const DEFAULT_SECONDS = 300;
@@ -113,6 +115,7 @@ class World {
     for (let i = 0; i < processes; i += 1) this.#processes.push(this.#makeProcess());
     this.#begin(1 + this.#below(3), (process) => this.#render(process));
     this.#begin(1 + this.#below(2), (process) => this.#write(process));
+    this.#begin(this.#below(3), this.#read);
     if (this.#chance(0.4)) this.#begin(1 + this.#below(2), () => this.#lose());
     if (this.#chance(0.3)) this.#begin(1, (process) => this.#crash(process));
     if (this.#isSkewed) this.#begin(1 + this.#below(2), () => this.#leap());
@@ -231,9 +234,11 @@ class World {
 
   async #read(process: Process): Promise<void> {
     const { tags } = process;
+    // What a process remembers of an earlier read must not mislead it.
+    if (this.#chance(0.5)) this.#start(process, this.#read);
     const floors = [...this.#floors];
     const hardFloors = [...this.#hardFloors];
-    const current = this.#chance(0.5) ? tags.read(this.#names) : undefined;
+    const current = this.#chance(0.5) ? tags.read(tags.namesToRead(this.#names)) : undefined;
     const entry = await this.#soon(process, () => this.#entry);
     if (entry === undefined) {
       this.counts.absent += 1;
@@ -242,7 +247,7 @@ class World {
     const { sequence } = tags;
     let validity = sequence !== undefined && entry.validAt === sequence ? 'valid' : undefined;
     validity ??= current
-      ? validityOf(entry.counters, await current)
+      ? await tags.checkRead(entry.counters, await current)
       : await tags.check(entry.counters);
     if (validity === 'valid' && !current && sequence !== undefined) entry.validAt = sequence;
     this.counts[validity as 'valid' | 'stale' | 'purged'] += 1;
@@ -318,6 +323,7 @@ class World {
       },
       set: (key, value, seconds) => soon(() => put(key, value, seconds)),
       setMany: async (entries, seconds) => {
+        if (this.#fault === 'purges not counted' && PURGES_KEY in entries) return [];
         const all = Object.entries(entries).map(
           ([key, value]) =>
             () =>
@@ -397,6 +403,7 @@ function spoil(store: TagStore, fault: Fault | undefined): TagStore {
     get sequence() {
       return store.sequence;
     },
+    countsPurges: store.countsPurges,
     read: (names) => store.read(names),
     make: (name) => store.make(name),
     advance: (names, mode) => store.advance(names, mode),
