@@ -1,4 +1,5 @@
-import type { BaseCache, MaybePromise } from '../cache/base-cache';
+import type { BaseCache } from '../cache/base-cache';
+import type { MaybePromise } from '../cache/maybe-promise';
 
 /** Reads of one key that came in this turn of the event loop, after the first. */
 interface Gathering {

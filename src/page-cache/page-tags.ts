@@ -84,7 +84,7 @@ function withinReadTimeout<T>(
 ): MaybePromise<T> {
   if (!(work instanceof Promise)) return work;
   return withDeadline(
-    work,
+    () => work,
     readTimeoutMs,
     () => new CacheUnavailableError(`The tags took longer than ${readTimeoutMs} ms.`, 'timeout'),
   );
