@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { MemcachedCache } from 'cachewright';
+import { eventually } from '../../support/eventually';
 import { describeWithServer, type MemcachedServer, startMemcached } from '../../support/servers';
 import { UNHURRIED_MEMCACHED } from '../../support/unhurried';
 
@@ -70,16 +72,26 @@ describeWithServer('memcached', 'leases on Memcached', () => {
   test('last for as long as they are taken for, at the least', async () => {
     // In steps over a second, so that every phase of the server's clock is met.
     const leases = Array.from({ length: 8 }, async (_, i) => {
-      await new Promise((resolve) => setTimeout(resolve, i * 125));
-      expect(await cache.acquireLease(`lease${i}`, 'me', 1, DEADLINE)).toBe(true);
-      expect(await cache.acquireLease(`renewed${i}`, 'me', 10, DEADLINE)).toBe(true);
-      expect(await cache.extendLease(`renewed${i}`, 'me', 1, DEADLINE)).toBe(true);
-      await new Promise((resolve) => setTimeout(resolve, 950));
-      expect(await cache.readLease(`lease${i}`, DEADLINE)).toBe('me');
-      expect(await cache.readLease(`renewed${i}`, DEADLINE)).toBe('me');
-      await new Promise((resolve) => setTimeout(resolve, 1300));
-      expect(await cache.readLease(`lease${i}`, DEADLINE)).toBeUndefined();
-      expect(await cache.readLease(`renewed${i}`, DEADLINE)).toBeUndefined();
+      await delay(i * 125);
+      for (let isInTime = false; !isInTime; ) {
+        const takenAt = performance.now();
+        expect(await cache.acquireLease(`lease${i}`, 'me', 1, DEADLINE)).toBe(true);
+        expect(await cache.acquireLease(`renewed${i}`, 'me', 10, DEADLINE)).toBe(true);
+        expect(await cache.extendLease(`renewed${i}`, 'me', 1, DEADLINE)).toBe(true);
+        await delay(900);
+        const holders = [
+          await cache.readLease(`lease${i}`, DEADLINE),
+          await cache.readLease(`renewed${i}`, DEADLINE),
+        ];
+        // Else the machine was so busy that the second is over.
+        isInTime = performance.now() < takenAt + 1000;
+        if (isInTime) expect(holders).toEqual(['me', 'me']);
+        await delay(1300);
+        await eventually(async () => {
+          expect(await cache.readLease(`lease${i}`, DEADLINE)).toBeUndefined();
+          expect(await cache.readLease(`renewed${i}`, DEADLINE)).toBeUndefined();
+        });
+      }
     });
     await Promise.all(leases);
   });
