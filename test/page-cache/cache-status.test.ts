@@ -123,11 +123,16 @@ test('comes after what caches further up say, on a miss, a hit and past it', asy
 });
 
 test('says collapsed of those who have waited for another', async () => {
+  let arrived = 0;
   const app = withStatus(async (res) => {
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    while (arrived < 3) await new Promise((resolve) => setImmediate(resolve));
+    await settled();
     res.end('page');
   });
-  const site = await serveHttp1(app);
+  const site = await serveHttp1((req, res) => {
+    arrived += 1;
+    app(req, res);
+  });
   try {
     const answers = await Promise.all(
       [1, 2, 3].map(() => site.get('/page', { Host: 'www.example.com' })),

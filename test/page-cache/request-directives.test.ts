@@ -5,6 +5,7 @@ import { stopClock } from '../support/clock';
 import { freshCaches } from '../support/fresh-caches';
 import { pageApp } from '../support/page-app';
 import { settled } from '../support/settled';
+import type { Listener } from '../support/stacks';
 import { visit } from '../support/visit';
 
 freshCaches();
@@ -18,6 +19,16 @@ const site = (requestDirectives: boolean) =>
     },
     { options: { seconds: 100, requestDirectives } },
   );
+
+/** An app, and how many requests have reached it. */
+function counting(app: Listener) {
+  let count = 0;
+  const listener: Listener = (req, res) => {
+    count += 1;
+    app(req, res);
+  };
+  return { listener, arrived: () => count };
+}
 
 const WISHES: Record<string, string>[] = [
   { 'Cache-Control': 'no-cache' },
@@ -149,9 +160,11 @@ test('what is asked for with no-store lets others wait for each other as before'
     { options: { requestDirectives: true } },
   );
   await visit(app, '/page').set('Cache-Control', 'no-store').expect('page 1');
-  const answers = Promise.all([1, 2, 3].map(() => visit(app, '/page')));
-  while (origin.calls < 2) await new Promise((resolve) => setImmediate(resolve));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  const { listener, arrived } = counting(app);
+  const answers = Promise.all([1, 2, 3].map(() => visit(listener, '/page')));
+  while (arrived() < 3) await new Promise((resolve) => setImmediate(resolve));
+  await settled();
+  expect(origin.calls).toBe(2);
   release();
   expect((await answers).map(({ text }) => text)).toEqual(Array(3).fill('page 2'));
 });
@@ -170,10 +183,12 @@ test('many who force a page share a run (attack 26)', async () => {
     { options: { requestDirectives: true } },
   );
   await visit(app, '/page').expect('page 1');
-  const forced = () => visit(app, '/page').set('Cache-Control', 'no-cache');
+  const { listener, arrived } = counting(app);
+  const forced = () => visit(listener, '/page').set('Cache-Control', 'no-cache');
   const answers = Promise.all(Array.from({ length: 20 }, forced));
-  while (origin.calls < 2) await new Promise((resolve) => setImmediate(resolve));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  while (arrived() < 20) await new Promise((resolve) => setImmediate(resolve));
+  await settled();
+  expect(origin.calls).toBe(2);
   release();
   expect(new Set((await answers).map(({ text }) => text))).toEqual(new Set(['page 2']));
 });

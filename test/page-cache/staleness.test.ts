@@ -207,8 +207,8 @@ describe.each([
       res.end(LONG);
     },
     'what looks at its connection': (req, res) => {
-      res.socket?.setTimeout(1000);
-      req.setTimeout(1000);
+      res.socket?.setTimeout(100_000);
+      req.setTimeout(100_000);
       res.end(LONG + String(req.socket.readable) + String(res.socket?.writable));
     },
   };
