@@ -1,4 +1,5 @@
 import { LocalTagStore } from '../../src/backends/local-tag-store';
+import type { BaseCache } from '../../src/cache/base-cache';
 import { type CounterCache, SharedTagStore } from '../../src/cache/shared-tag-store';
 import { CLOCK, type Counters, PURGES, type TagStore, Tags } from '../../src/cache/tags';
 import { CacheKeyNotFoundError } from '../../src/errors';
@@ -10,7 +11,9 @@ export type ModelStore =
   /** In a store that counts atomically, as a server does. */
   | 'atomic'
   /** In a store whose `add` reads and writes apart, as files do. */
-  | 'unatomic';
+  | 'unatomic'
+  /** In a real store, in which each world has a namespace: the caches of its processes. */
+  | readonly BaseCache[];
 
 /** What may be spoilt, to see that the model finds it. */
 export type Fault =
@@ -43,7 +46,8 @@ interface Entry {
 
 interface Step {
   readonly process: Process | undefined;
-  take(): void;
+  /** What it returns is to be waited for before the next step. */
+  take(): void | Promise<void>;
 }
 
 /** A process, its clock ahead of the others' by this many seconds. */
@@ -97,6 +101,10 @@ class World {
   #entry: Entry | undefined;
   #now = 0;
   #isEnding = false;
+  /** Keys in the real store. */
+  readonly #keys = new Set<string>();
+  /** Whether a step has not ended yet. */
+  isBusy = false;
 
   constructor(
     readonly seed: number,
@@ -112,11 +120,11 @@ class World {
     this.#isSkewed = this.#chance(0.5);
     this.#names = Array.from({ length: ITEMS }, (_, i) => `t.${i}`);
     const processes = store === 'local' ? 1 : 2 + this.#below(2);
-    for (let i = 0; i < processes; i += 1) this.#processes.push(this.#makeProcess());
+    for (let i = 0; i < processes; i += 1) this.#processes.push(this.#makeProcess(i));
     this.#begin(1 + this.#below(3), (process) => this.#render(process));
     this.#begin(1 + this.#below(2), (process) => this.#write(process));
     this.#begin(this.#below(3), this.#read);
-    if (this.#chance(0.4)) this.#begin(1 + this.#below(2), () => this.#lose());
+    if (this.#chance(0.4)) this.#begin(1 + this.#below(2), (process) => this.#lose(process));
     if (this.#chance(0.3)) this.#begin(1, (process) => this.#crash(process));
     if (this.#isSkewed) this.#begin(1 + this.#below(2), () => this.#leap());
   }
@@ -136,16 +144,26 @@ class World {
     const step = this.#pending[at]!;
     const last = this.#pending.pop()!;
     if (last !== step) this.#pending[at] = last;
-    step.take();
+    const taken = step.take();
+    if (taken !== undefined) {
+      this.isBusy = true;
+      void taken.then(() => {
+        this.isBusy = false;
+      });
+    }
     return true;
   }
 
-  #makeProcess(): Process {
+  #makeProcess(i: number): Process {
     const process = {
       skew: this.#isSkewed ? this.#below(2 * SKEW + 1) - SKEW : 0,
       isDead: false,
     } as Process & { tags: Tags };
-    const store = this.#local ?? new SharedTagStore(this.#cacheOf(process));
+    const cache =
+      typeof this.#store === 'string'
+        ? this.#cacheOf(process)
+        : this.#partOf(process, this.#store[i]!);
+    const store = this.#local ?? new SharedTagStore(cache);
     process.tags = new Tags(spoil(store, this.#fault));
     return process;
   }
@@ -161,7 +179,7 @@ class World {
   }
 
   /** Does something at a moment to come, and tells of it at a later one. */
-  #soon<T>(process: Process, work: () => T): Promise<T> {
+  #soon<T>(process: Process, work: () => T | Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const tell = (told: () => void): void => {
         const take = (): void => {
@@ -170,9 +188,15 @@ class World {
         if (this.#chance(0.5)) take();
         else this.#pending.push({ process, take });
       };
-      const take = (): void => {
+      const take = (): void | Promise<void> => {
         try {
           const result = work();
+          if (result instanceof Promise) {
+            return result.then(
+              (value) => tell(() => resolve(value)),
+              (error) => tell(() => reject(error)),
+            );
+          }
           tell(() => resolve(result));
         } catch (error) {
           tell(() => reject(error as Error));
@@ -260,10 +284,17 @@ class World {
   }
 
   /** Evicts something, or everything. */
-  async #lose(): Promise<void> {
+  async #lose(process: Process): Promise<void> {
     this.counts.lost += 1;
     if (this.#local !== undefined) {
       this.#local.clear();
+      return;
+    }
+    if (typeof this.#store !== 'string') {
+      const [cache] = this.#store;
+      const keys = [...this.#keys];
+      const lost = this.#chance(0.2) ? keys : [keys[this.#below(keys.length)]!];
+      if (keys.length > 0) await this.#soon(process, () => cache!.deleteMany(lost));
       return;
     }
     const keys = [...this.#stored.keys()];
@@ -288,6 +319,33 @@ class World {
     if (ends.length === 0) return;
     const end = ends[this.#below(ends.length)]!;
     this.#now = Math.max(this.#now, end + this.#below(2 * SKEW + 1) - SKEW);
+  }
+
+  /** What of a real store is this world's. */
+  #partOf(process: Process, cache: BaseCache): CounterCache {
+    const name = (key: string) => {
+      const own = `${this.seed}.${key}`;
+      this.#keys.add(own);
+      return own;
+    };
+    const soon = <T>(work: () => Promise<T>) => this.#soon(process, work);
+    return {
+      countsAtomically: cache.countsAtomically,
+      readCounters: (keys) =>
+        soon(async () => {
+          const found = await cache.readCounters(keys.map(name));
+          return Object.fromEntries(keys.map((key) => [key, found[name(key)]]));
+        }),
+      add: (key, value, seconds) => soon(() => cache.add(name(key), value, seconds)),
+      set: (key, value, seconds) => soon(() => cache.set(name(key), value, seconds)),
+      setMany: (entries, seconds) =>
+        soon(() => {
+          const own = Object.entries(entries).map(([key, value]) => [name(key), value] as const);
+          return cache.setMany(own, seconds);
+        }),
+      incr: (key, delta) => soon(() => cache.incr(name(key), delta)),
+      touch: (key, seconds) => soon(() => cache.touch(name(key), seconds)),
+    };
   }
 
   #cacheOf(process: Process): CounterCache {
@@ -383,11 +441,14 @@ export async function explore(
     // All that follows from the steps before is done by then.
     await new Promise((resolve) => setImmediate(resolve));
     const left: World[] = [];
+    const found = worlds.find((world) => world.violation !== undefined);
+    if (found !== undefined) {
+      // A real store is left in peace before anybody closes it.
+      if (worlds.some((world) => world.isBusy)) continue;
+      return { seed: found.seed, steps, counts, violation: found.violation };
+    }
     for (const world of worlds) {
-      if (world.violation !== undefined) {
-        return { seed: world.seed, steps, counts, violation: world.violation };
-      }
-      if (world.step()) {
+      if (world.isBusy || world.step()) {
         left.push(world);
         continue;
       }
