@@ -207,6 +207,10 @@ class Registry implements CachesMethods {
     return backend;
   }
 
+  has(alias: string): boolean {
+    return Object.hasOwn(this.#settings, alias);
+  }
+
   all({ initializedOnly = false } = {}): BaseCache[] {
     const aliases = initializedOnly ? this.#backends.keys() : Object.keys(this.#settings);
     return [...aliases].map((alias) => this.backend(alias));
@@ -223,7 +227,7 @@ class Registry implements CachesMethods {
   }
 
   #make(alias: string): BaseCache {
-    const settings = Object.hasOwn(this.#settings, alias) ? this.#settings[alias] : undefined;
+    const settings = this.has(alias) ? this.#settings[alias] : undefined;
     if (settings === undefined) {
       const known = Object.keys(this.#settings).map((name) => `"${name}"`);
       throw new InvalidCacheBackendError(
@@ -274,6 +278,8 @@ function asCaches<S>(registry: Registry): Caches<S> {
       if (typeof name === 'symbol' || RESERVED.has(name)) return undefined;
       return registry.backend(name);
     },
+    has: (_target, name) =>
+      Object.hasOwn(methods, name) || (typeof name === 'string' && registry.has(name)),
   }) as Caches<S>;
 }
 

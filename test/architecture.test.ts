@@ -11,7 +11,7 @@ const ARROWS: Record<string, readonly string[]> = {
   'caches.ts': ['backends', 'cache', 'errors.ts'],
   http: [],
   headers: ['http'],
-  cli: ['caches.ts', 'backends', 'errors.ts'],
+  cli: ['caches.ts', 'backends', 'cache', 'errors.ts'],
   'page-cache': ['caches.ts', 'cache', 'headers', 'http', 'errors.ts'],
 };
 

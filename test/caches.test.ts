@@ -49,6 +49,15 @@ describe('without configuration', () => {
 });
 
 describe('aliases', () => {
+  test('that are configured are in the caches, and make no backend by being asked for', () => {
+    const own = createCaches({ default: {}, other: { backend: './nowhere.js' } });
+    expect('other' in own).toBe(true);
+    expect('pages' in own).toBe(false);
+    expect('toString' in own).toBe(false);
+    expect('closeAll' in own).toBe(true);
+    expect(own.all({ initializedOnly: true })).toEqual([]);
+  });
+
   test('give the same instance every time, to all who ask at once (CFG-02, CONV-09, ISO-01)', async () => {
     const own = createCaches({ default: {}, other: { backend: 'dummy' } });
     expect(own.default).toBe(own.default);

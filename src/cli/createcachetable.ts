@@ -3,7 +3,7 @@ import type { Database, OpenDatabase } from '../backends/database/database';
 import { allowsMigration, DEFAULT_DATABASE, databaseNamed } from '../backends/database/databases';
 import { createStatements, createTable, hasTable } from '../backends/database/schema';
 import { caches } from '../caches';
-import { CommandError, UsageError } from './errors';
+import { CommandError, reasonOf, UsageError } from './errors';
 
 /** What `createcachetable` is asked for. */
 export interface CreateCacheTableOptions {
@@ -99,12 +99,4 @@ function named(name: string): Database {
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error });
   }
-}
-
-function reasonOf(error: unknown): string {
-  // Several addresses of one host were refused: each tells why, and the whole says nothing.
-  if (error instanceof AggregateError && error.message === '') {
-    return error.errors.map(reasonOf).join('; ');
-  }
-  return error instanceof Error ? error.message : String(error);
 }

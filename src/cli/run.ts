@@ -4,6 +4,7 @@ import { InvalidCacheBackendError } from '../errors';
 import { applyConfigFile } from './config-file';
 import { createCacheTable } from './createcachetable';
 import { CommandError, UsageError } from './errors';
+import { purge } from './purge';
 
 /** What the command has of its process. */
 export interface CommandLine {
@@ -31,11 +32,30 @@ export async function run({ args, directory, out, err }: CommandLine): Promise<n
     .option('--database <name>', 'the database to make them in (default: "default")')
     .option('--dry-run', 'print the statements, and run none', false)
     .option('--verbosity <number>', '0: silent, 1: tables that exist, 2: all', toVerbosity, 1)
-    .option('--config <file>', 'the configuration (default: cachewright.config.{js,mjs,cjs,ts})')
+    .option(...CONFIG_OPTION)
     .action(async (tables: string[], options: CreateCacheTableFlags) => {
       await applyConfigFile(options.config, directory);
       const { database, dryRun, verbosity } = options;
       await createCacheTable({ tables, database, dryRun, verbosity }, (line) => out(`${line}\n`));
+    });
+  program
+    .command('purge')
+    .description(
+      'Purges pages that the site keeps, in all of its processes. Options may be repeated.',
+    )
+    .option('--tag <tag>', 'pages that have this tag', append)
+    .option('--url <url>', 'the pages of this absolute URL', append)
+    .option('--prefix <path>', 'pages below this path, which ends in a slash; "/": all', append)
+    .option('--cache <alias>', 'the cache that keeps them (default: "default")', append)
+    .option('--soft', 'lets visitors have them while they are made anew')
+    .option(...CONFIG_OPTION)
+    .action(async ({ tag, url, prefix, cache, soft, config }: PurgeFlags) => {
+      await applyConfigFile(config, directory);
+      const aliases = cache ?? ['default'];
+      const mode = soft ? 'soft' : 'hard';
+      await purge({ tags: tag, urls: url, prefixes: prefix, aliases, mode }, (line) =>
+        out(`${line}\n`),
+      );
     });
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -53,11 +73,30 @@ export async function run({ args, directory, out, err }: CommandLine): Promise<n
 
 const USAGE_EXIT_CODE = new UsageError().exitCode;
 
+const CONFIG_OPTION = [
+  '--config <file>',
+  'the configuration (default: cachewright.config.{js,mjs,cjs,ts})',
+] as const;
+
 interface CreateCacheTableFlags {
   readonly database?: string;
   readonly dryRun: boolean;
   readonly verbosity: number;
   readonly config?: string;
+}
+
+interface PurgeFlags {
+  readonly tag?: readonly string[];
+  readonly url?: readonly string[];
+  readonly prefix?: readonly string[];
+  readonly cache?: readonly string[];
+  readonly soft?: boolean;
+  readonly config?: string;
+}
+
+/** For an option that may be given several times. */
+function append(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 function toVerbosity(text: string): number {
