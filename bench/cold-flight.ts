@@ -18,6 +18,8 @@ const PROCESSES = 4;
 const VISITORS = 250;
 const HANDLER_MS = 300;
 const ROUNDS = 10;
+/** The page that is asked for while the server is stopped. */
+const ALONE = '/alone';
 /** Memcached counts in whole seconds, the first of which may be short: one more. */
 const LEASE_MS = { redis: 2000, memcached: 3000, postgres: 2000 };
 const BEYOND_LEASE_MS = 300;
@@ -71,7 +73,7 @@ async function measure(backend: OutageBackend, rounds: number): Promise<void> {
 
   const alone = await startSite(backend, server);
   await server.kill();
-  const runs = await countRuns(alone, '/alone');
+  const runs = await countRuns(alone, ALONE);
   print('runs, server stopped', [runs], runs === PROCESSES);
   await closeAll(alone);
   await server.stop();
@@ -90,11 +92,16 @@ async function tally(site: readonly PageProcess[]): Promise<number[]> {
   return (await Promise.all(site.map((one) => one.tally()))).map(({ calls }) => calls);
 }
 
-/** How often the handlers run for all visitors of one page. */
+/** How often the handlers run for all visitors of one page. If twice or more, tells the reason. */
 async function countRuns(site: readonly PageProcess[], path: string): Promise<number> {
   const before = sum(await tally(site));
   await Promise.all(site.flatMap((one) => Array.from({ length: VISITORS }, () => one.get(path))));
-  return sum(await tally(site)) - before;
+  const after = await Promise.all(site.map((one) => one.tally()));
+  const runs = sum(after.map(({ calls }) => calls)) - before;
+  const failures = new Set(after.flatMap((one) => one.failures));
+  const isUnexpected = runs > 1 && path !== ALONE;
+  if (isUnexpected) for (const failure of failures) console.log(`    ${path}: ${failure}`);
+  return runs;
 }
 
 /** Milliseconds until all visitors of the others are answered after the one that renders is killed. */

@@ -450,7 +450,8 @@ export abstract class BaseCache {
    * @internal
    */
   acquireLease(key: string, token: string, seconds: number, deadlineMs: number): Promise<boolean> {
-    return this.#within(deadlineMs, this.add(key, token, seconds));
+    // Stores may cut what is beyond whole seconds.
+    return this.#within(deadlineMs, this.add(key, token, Math.ceil(seconds)));
   }
 
   /** The tags of its entries. @internal */
@@ -502,8 +503,9 @@ export abstract class BaseCache {
     const work = async () => {
       if ((await this.get(key)) !== token) return false;
       if (seconds === 0) return this.delete(key);
-      if (successor === token) return this.touch(key, seconds);
-      await this.set(key, successor, seconds);
+      const wholeSeconds = Math.ceil(seconds);
+      if (successor === token) return this.touch(key, wholeSeconds);
+      await this.set(key, successor, wholeSeconds);
       return true;
     };
     return this.#within(deadlineMs, work());

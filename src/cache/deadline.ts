@@ -43,6 +43,7 @@ export class Deadline {
    * on, and nobody hears of it.
    */
   within<T>(work: Promise<T>, onLate: () => Error): Promise<T> {
+    if (this.#isOver) return Promise.reject(onLate());
     return new Promise((resolve, reject) => {
       let isSettled = false;
       this.#onOver.push(() => {

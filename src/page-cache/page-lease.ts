@@ -2,8 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { Landing } from './flights';
 import { backendOf, type PageSettings, reportFailure } from './page-settings';
 
-/** How long a lease lasts that nobody renews, because its holder was killed or is stuck. */
-const LEASE_SECONDS = 2;
+/**
+ * How long a lease lasts that nobody renews, because its holder was killed or is stuck: less than
+ * the two seconds for which that may hold a page up, as others have to find it out.
+ */
+const LEASE_SECONDS = 1.8;
 const RENEWAL_MS = 600;
 
 /**
@@ -14,7 +17,7 @@ const UNCACHEABLE = 'uncacheable';
 const UNCACHEABLE_SECONDS = 60;
 
 const FIRST_PAUSE_MS = 20;
-const LONGEST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 50;
 
 /** How it came out that a page is, or is not, this process's to render. */
 export type Turn =

@@ -106,6 +106,12 @@ test('work that is done in the last moment is not called late', async () => {
   expect(onLate).not.toHaveBeenCalled();
 });
 
+test('what is begun after the deadline is late at once', async () => {
+  const deadline = new Deadline(1);
+  await idleFor(3);
+  await expect(deadline.within(never(), late)).rejects.toThrow('late');
+});
+
 test('work that is done leaves no timer behind', async () => {
   expect(await withDeadline(async () => 1, 1000, late)).toBe(1);
   const failing = () => Promise.reject(new Error('no'));

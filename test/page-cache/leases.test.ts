@@ -179,6 +179,21 @@ test('a process that dies is waited for until its lease has run out', async () =
   expect((await answer).body.toString()).toBe('page 2');
 });
 
+test('a backend that cuts what is beyond whole seconds is asked for two of them', async () => {
+  const { processes, underWay, release } = await open(page, 1);
+  const { cache, ask } = processes[0]!;
+  const add = jest.spyOn(cache, 'add');
+  const touch = jest.spyOn(cache, 'touch');
+  const answer = ask();
+  await until(() => underWay() === 1);
+  release();
+  await answer;
+  expect(add.mock.calls.map(([, , seconds]) => seconds)).toEqual([2]);
+  // It was ours when the page was stored.
+  await until(() => touch.mock.calls.length > 0);
+  expect(touch.mock.calls.map(([, seconds]) => seconds)).toEqual([2]);
+});
+
 test('who takes longer than a lease renews it', async () => {
   const { origin, processes, underWay, release, renewals } = await open(page, 2);
   const answers = [processes[0]!.ask()];
