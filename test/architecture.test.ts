@@ -62,7 +62,7 @@ test('no two files import each other, at any distance', () => {
 test.each([
   ['vary', 'http/vary.ts'],
   ['cache-control-parser', 'http/cache-control.ts'],
-  ['structured-headers', 'http/targeted-cache-control.ts'],
+  ['structured-headers', 'http/structured-field.ts'],
   ['msgpackr', 'cache/serializers.ts'],
   ['commander', 'cli/run.ts'],
   ['hashring', 'backends/memcached/ring.ts'],

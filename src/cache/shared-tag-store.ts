@@ -131,9 +131,9 @@ function logKey(value: number): string {
   return `cachewright.purge.${value}`;
 }
 
-/** Whether it is a tag of the site's own, of which there is no end; of all others there are few. */
+/** Whether it is a tag or group of the site's own, of which there is no end; of others are few. */
 function isOwn(name: string): boolean {
-  return /^[th]\./.test(name);
+  return /^[thg]\./.test(name);
 }
 
 function secondsOf(name: string): number | null {

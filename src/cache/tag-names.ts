@@ -26,6 +26,17 @@ export function nameOfUrl(url: string): string {
 }
 
 /**
+ * The counter of a group of pages, which are all of one origin.
+ *
+ * @param url - Absolute, of any page of the origin.
+ * @see RFC 9875 §2.1
+ */
+export function nameOfGroup(url: string, group: string): string {
+  // No origin has a space in it.
+  return `g.${hash('sha1', `${originOf(url)} ${group}`)}`;
+}
+
+/**
  * The counter of all pages whose path begins so.
  *
  * @throws TypeError if it is neither a path nor an absolute URL, or does not end in a slash.
@@ -65,6 +76,12 @@ function prefixesOf(path: string): string[] {
 
 function pathOf(url: string): string {
   return /^[^:]+:\/\/[^/]*([^?#]*)/.exec(url)?.[1] || '/';
+}
+
+/** Scheme, host and port, spelt as the origins that are the same are (RFC 9110 §4.3.1). */
+function originOf(url: string): string {
+  const origin = /^[^:]+:\/\/[^/?#]*/.exec(url)![0].toLowerCase();
+  return origin.replace(/^(http:.*):80$|^(https:.*):443$/, '$1$2');
 }
 
 function checkAbsolute(url: string): string {

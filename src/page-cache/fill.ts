@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import { tagName } from '../cache/tag-names';
+import { nameOfGroup, tagName } from '../cache/tag-names';
 import type { Counters, Noted } from '../cache/tags';
 import { applyPreconditions, validatorsOf } from '../headers/conditional-response';
 import type { Request } from '../headers/middleware';
 import { patchFreshnessHeaders } from '../headers/patch-freshness';
 import { patchVaryHeaders } from '../headers/patch-vary';
 import { hasDirective, parseCacheControl } from '../http/cache-control';
+import { parseCacheGroups } from '../http/cache-groups';
 import type { CacheOutcome } from '../http/cache-status';
 import type { HeaderValue } from '../http/header-value';
 import { formatHttpDate } from '../http/http-date';
@@ -112,6 +113,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   #sentAt = 0;
   #ageFrom: number | undefined;
   #vary: readonly string[] = [];
+  #groups: readonly string[] = [];
   #outcome: CacheOutcome;
   #tracker: ReadTracker | undefined;
 
@@ -295,6 +297,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     this.#sentAt = now;
     this.#ageFrom = ageOrigin(fieldsOf(res), verdict.patchSeconds !== undefined, now, terms);
     this.#vary = this.#varyOf(res.getHeader('vary') as HeaderValue);
+    this.#groups = parseCacheGroups(res.getHeader('cache-groups') as HeaderValue);
     this.#outcome =
       this.#noted === undefined
         ? { ...this.#outcome, detail: 'look-up-failed' }
@@ -338,6 +341,11 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     if (refusal === 'identity' || this.#mustNotStore) return;
     const fields = updatedFields(response, res, now);
     const field = (name: string) => fieldOf(fields, name);
+    if (String(field('cache-groups')) !== String(response.field('cache-groups'))) {
+      // It bears no counters of groups that are new to it.
+      void removePages(this.#settings, [key]);
+      return;
+    }
     const { terms, patchSeconds } = judgeResponse(
       response.status,
       field,
@@ -431,6 +439,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
       return;
     }
     const late = tagsOf(this.#res).map(tagName);
+    for (const group of this.#groups) late.push(nameOfGroup(key.url, group));
     if (this.#isConfirmed) late.push(...(this.#staleCounters?.keys() ?? []));
     try {
       const counters = confirmTags(this.#settings, this.#noted, late);

@@ -1,8 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import type { BaseCache } from '../cache/base-cache';
-import { nameOfUrl } from '../cache/tag-names';
+import { nameOfGroup, nameOfUrl } from '../cache/tag-names';
 import type { Request, Response } from '../headers/middleware';
 import { onResponseHead } from '../headers/on-response-head';
+import { parseCacheGroups } from '../http/cache-groups';
+import type { HeaderValue } from '../http/header-value';
 import { backendOf, type PageSettings, reportFailure } from './page-settings';
 import { absoluteUrl } from './request-key';
 
@@ -30,17 +32,24 @@ export function registerSpace(currentSettings: () => PageSettings): void {
 export async function invalidate(url: string): Promise<void> {
   // Throws where no page cache was made yet, too.
   nameOfUrl(url);
+  await purgeEverywhere(({ targetRule }) => [nameOfUrl(targetRule?.(url) ?? url)], false);
+}
+
+/** Purges what has these names, from every cache in which this process keeps pages. */
+async function purgeEverywhere(
+  namesIn: (settings: PageSettings) => readonly string[],
+  isLate: boolean,
+): Promise<void> {
   // Many routes may share one cache.
   const names = new Map<BaseCache, Set<string>>();
   for (const currentSettings of spaces) {
     const settings = currentSettings();
     const cache = backendIn(settings);
     if (cache === undefined) continue;
-    const known = names.get(cache) ?? new Set();
-    names.set(cache, known.add(nameOfUrl(settings.targetRule?.(url) ?? url)));
+    names.set(cache, new Set([...(names.get(cache) ?? []), ...namesIn(settings)]));
   }
   const purges = [...names].map(async ([cache, known]) =>
-    cache.tags.purge([...known], 'hard', false),
+    cache.tags.purge([...known], 'hard', isLate),
   );
   for (const outcome of await Promise.allSettled(purges)) {
     if (outcome.status === 'rejected') throw outcome.reason;
@@ -57,10 +66,11 @@ function backendIn(settings: PageSettings): BaseCache | undefined {
 }
 
 /**
- * Invalidates what an unsafe request has changed, if it succeeds: its URL, and those of the same
- * origin that `Location` and `Content-Location` name.
+ * Invalidates what an unsafe request has changed, if it succeeds: its URL, those of the same origin
+ * that `Location` and `Content-Location` name, and the groups of that origin that
+ * `Cache-Group-Invalidation` names.
  *
- * @see RFC 9111 §4.4
+ * @see RFC 9111 §4.4; RFC 9875 §3
  */
 export function invalidateOnSuccess(
   req: Request,
@@ -72,11 +82,14 @@ export function invalidateOnSuccess(
   onResponseHead(res, () => {
     const url = absoluteUrl(req);
     if (url === undefined || res.statusCode < 200 || res.statusCode > 399) return;
-    for (const page of [url, ...namedUrls(url, res)]) {
-      invalidate(page).catch((error) => {
-        reportFailure(settings, error, { operation: 'write', key: page });
-      });
-    }
+    const report = (key: string) => (error: unknown) => {
+      reportFailure(settings, error, { operation: 'write', key });
+    };
+    for (const page of [url, ...namedUrls(url, res)]) invalidate(page).catch(report(page));
+    const groups = parseCacheGroups(res.getHeader('cache-group-invalidation') as HeaderValue);
+    if (groups.length === 0) return;
+    const names = groups.map((group) => nameOfGroup(url, group));
+    purgeEverywhere(() => names, true).catch(report(url));
   });
 }
 

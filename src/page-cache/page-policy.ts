@@ -1,5 +1,6 @@
 import type { Response } from '../headers/middleware';
 import { directiveSeconds, parseCacheControl } from '../http/cache-control';
+import { MAX_GROUPS, parseCacheGroups } from '../http/cache-groups';
 import type { FieldLookup } from '../http/field-lookup';
 import { heuristicLifetime, initialAge, statedLifetime } from '../http/freshness';
 import type { HeaderValue } from '../http/header-value';
@@ -13,6 +14,7 @@ import type { PageSettings } from './page-settings';
 export type NotStored =
   | Refusal
   | 'identity'
+  | 'groups'
   | 'too-large'
   | 'event-stream'
   | 'no-lifetime'
@@ -79,6 +81,8 @@ export function judgeResponse(
     { storesCookies: settings.storeCookies, isStrict: !settings.patchHeaders },
   );
   if (refusal !== undefined) return { refusal };
+  // Kept without some of its groups it would outlive their purge.
+  if (parseCacheGroups(field('cache-groups')).length > MAX_GROUPS) return { refusal: 'groups' };
 
   const stated = statedLifetime(policy, field, now);
   if (judged !== DEFAULT_STATUS) {

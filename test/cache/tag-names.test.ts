@@ -1,5 +1,6 @@
 import {
   EVERYTHING,
+  nameOfGroup,
   nameOfPrefix,
   nameOfUrl,
   namesOfPage,
@@ -48,6 +49,25 @@ test('a URL is told apart from others, but not by its fragment or a bare questio
   expect(nameOfUrl('https://shop.example/list/shoes?page=3')).not.toBe(nameOfUrl(PAGE));
   expect(withoutFragment('/a?b?')).toBe('/a?b?');
   expect(withoutFragment('/a?#?')).toBe('/a');
+});
+
+test('a group is of one origin, and no tag of the site (RFC 9875 §2.1)', () => {
+  const name = nameOfGroup(PAGE, 'a');
+  expect(name).toMatch(/^g\.[\da-f]{40}$/);
+  for (const url of ['https://shop.example', 'HTTPS://Shop.Example:443/other?b', `${PAGE}#c`])
+    expect([url, nameOfGroup(url, 'a')]).toEqual([url, name]);
+  expect(nameOfGroup('http://shop.example:80/', 'a')).toBe(nameOfGroup('http://shop.example', 'a'));
+  const others = [
+    nameOfGroup('http://shop.example/', 'a'),
+    nameOfGroup('http://shop.example:443/', 'a'),
+    nameOfGroup('https://shop.example:80/', 'a'),
+    nameOfGroup('https://shop.example:8443/', 'a'),
+    nameOfGroup('https://www.shop.example/', 'a'),
+    nameOfGroup(PAGE, 'A'),
+    nameOfGroup(PAGE, ''),
+    ...['a', 'https://shop.example a', name].map(tagName),
+  ];
+  expect(new Set([name, ...others]).size).toBe(others.length + 1);
 });
 
 test('a prefix is a path or a URL, and of all sites of the namespace', () => {
