@@ -67,7 +67,7 @@ describeWithServer('redis', 'startRedisCluster()', () => {
 
 describeWithServer('redis', 'startSentinel()', () => {
   test('hands over to the replica when the leader dies', async () => {
-    const servers = await startSentinel();
+    const servers = await startSentinel({ downAfterMs: 500 });
     const client = new Redis({
       sentinels: servers.sentinels.map(({ host, port }) => ({ host, port })),
       name: servers.name,

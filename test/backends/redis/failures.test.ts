@@ -395,7 +395,10 @@ describeWithServer('redis', 'RedisCache by Sentinel', () => {
   });
 
   test('follows the leader when it is replaced', async () => {
-    const { sentinels, name, leader, replicas, stop } = await startSentinel({ replicas: 1 });
+    const { sentinels, name, leader, replicas, stop } = await startSentinel({
+      replicas: 1,
+      downAfterMs: 500,
+    });
     try {
       const cache = open('', { sentinels, name, readTimeoutMs: 400, writeTimeoutMs: 400 });
       await eventually(() => cache.set('key', 'value', null));

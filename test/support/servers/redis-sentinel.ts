@@ -16,17 +16,21 @@ const NAME = 'main';
 const QUORUM = 2;
 
 /**
- * Starts a leader with replicas and three Sentinels, and waits until these know of everyone. A
- * leader that does not answer for half a second is replaced.
+ * Starts a leader with replicas and three Sentinels, and waits until these know of everyone.
+ *
+ * @param downAfterMs - A leader that does not answer for so long is replaced. Default: no pause of
+ *   a busy machine is that long.
  */
 export async function startSentinel({
   replicas = 1,
+  downAfterMs = 60_000,
 }: {
   readonly replicas?: number;
+  readonly downAfterMs?: number;
 } = {}): Promise<RedisSentinel> {
   const watched = await startRedisReplicas({ replicas });
   const sentinels = await Promise.all(
-    Array.from({ length: 3 }, () => startOne(watched.leader.port)),
+    Array.from({ length: 3 }, () => startOne(watched.leader.port, downAfterMs)),
   );
   const known = [`num-slaves:${replicas}`, 'num-other-sentinels:2', 'flags:master'];
   for (const sentinel of sentinels) {
@@ -44,7 +48,7 @@ export async function startSentinel({
   };
 }
 
-async function startOne(leaderPort: number): Promise<NetworkServer> {
+async function startOne(leaderPort: number, downAfterMs: number): Promise<NetworkServer> {
   const { server, place } = await startServer('redis-sentinel', ({ port, folder }: Place) => {
     const path = join(folder, 'sentinel.conf');
     // It rewrites the file as it goes.
@@ -54,7 +58,7 @@ async function startOne(leaderPort: number): Promise<NetworkServer> {
 port ${port}
 dir ${folder}
 sentinel monitor ${NAME} 127.0.0.1 ${leaderPort} ${QUORUM}
-sentinel down-after-milliseconds ${NAME} 500
+sentinel down-after-milliseconds ${NAME} ${downAfterMs}
 sentinel failover-timeout ${NAME} 3000
 `,
     );
