@@ -65,6 +65,9 @@ function main(): void {
   });
   // A client that asks just as a connection is given up gets an error, and no answer.
   server.keepAliveTimeout = 0;
+  // Its parent was ended without a word.
+  const exit = () => process.exit(1);
+  process.on('disconnect', exit);
   process.on('message', async (message) => {
     if (message === 'hold') held = [];
     if (message === 'release') {
@@ -76,6 +79,7 @@ function main(): void {
       process.send!({ calls, arrived, looking, failures: failures.splice(0) });
       return;
     }
+    process.off('disconnect', exit);
     server.closeAllConnections();
     server.close();
     await caches.closeAll();
