@@ -258,9 +258,9 @@ describe('on a shared store', () => {
     await expect(tags.purge(['t.a', 't.b'], 'hard', true)).rejects.toThrow('1 tags could not be');
   });
 
-  test('counters of tags end after a month, those of URLs, prefixes and the clock never', async () => {
-    const names = ['t.a', 'h.b', 'u.1', 'p.1', 'all', CLOCK];
-    const expected = [MONTH, MONTH, null, null, null, null];
+  test('counters of tags and groups end after a month, those of URLs, prefixes and the clock never', async () => {
+    const names = ['t.a', 'h.b', 'g.c', 'u.1', 'p.1', 'all', CLOCK];
+    const expected = [MONTH, MONTH, MONTH, null, null, null, null];
     const timeouts = () => names.map((name) => cache.timeouts.get(`cachewright.tag.${name}`));
     await tags.note(names);
     expect(timeouts()).toEqual(expected);

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CacheSettings, caches } from 'cachewright';
+import { eventually } from '../support/eventually';
 import { freshCaches } from '../support/fresh-caches';
 import { pageApp } from '../support/page-app';
 import { type RecordingProxy, recordingProxy } from '../support/recording-proxy';
@@ -88,5 +89,40 @@ describeWithServer('redis', 'what a page hit asks of Redis', () => {
     expect(calls).toEqual({ get: 2, mget: 1 });
     expect(roundTrips).toBe(2);
     expect(origin.calls).toBe(1);
+  });
+
+  test('a purge asks as much for a tag on one page as for one on hundreds', async () => {
+    const { app, origin } = pageApp((res, call, req) => {
+      const { cacheTags } = res as unknown as { cacheTags(...tags: string[]): void };
+      cacheTags.call(res, 'on all', `of ${req.url}`);
+      res.end(`page ${call}`);
+    });
+    const paths = Array.from({ length: 200 }, (_, i) => `/shop/${i}`);
+    const keysLike = async (pattern: string) =>
+      (await askRedis(server, 'KEYS', pattern)) as string[];
+    await eventually(async () => {
+      // A few at a time: a lease does not last for longer than a page may take.
+      for (let i = 0; i < paths.length; i += 20) {
+        await Promise.all(paths.slice(i, i + 20).map((path) => visit(app, path)));
+      }
+      expect(await keysLike('*.lease')).toEqual([]);
+      expect(await keysLike('*cache_page*')).toHaveLength(paths.length);
+    });
+    const made = origin.calls;
+    const purge = async (tag: string) => {
+      await resetCalls(server);
+      await caches.default.invalidateTags([tag]);
+      return redisCalls(server);
+    };
+    // The first sends the text of a script.
+    await purge('warm-up');
+    const ofOne = await purge('of /shop/7');
+    await visit(app, '/shop/8');
+    expect(origin.calls).toBe(made);
+    const ofAll = await purge('on all');
+    expect(ofAll).toEqual(ofOne);
+    expect(ofAll).toMatchObject({ set: 2, incrby: 1 });
+    for (const path of paths.slice(0, 20)) await visit(app, path);
+    expect(origin.calls).toBe(made + 20);
   });
 });
