@@ -23,8 +23,14 @@ export class Deadline {
   #hasEnded = false;
   #isOver = false;
 
-  /** Begins now. @param ms - Its length, if the process is not busy. */
-  constructor(ms: number) {
+  /**
+   * Begins now.
+   *
+   * @param ms - Its length, if the process is not busy.
+   * @param onOver - Told when it is over, unless it was ended before.
+   */
+  constructor(ms: number, onOver?: () => void) {
+    if (onOver !== undefined) this.#onOver.push(onOver);
     const stepMs = Math.min(Math.ceil(ms / STEPS), LONGEST_TIMER_MS);
     this.ms = ms;
     this.#lastAt = performance.now() + ms + LONGEST_DELAY_MS;

@@ -5,6 +5,7 @@ import { namesOfPage, tagName } from '../cache/tag-names';
 import type { Counters, Noted, Validity } from '../cache/tags';
 import { CacheUnavailableError } from '../errors';
 import type { Request } from '../headers/middleware';
+import { readTogether } from './page-reads';
 import type { PageRecord } from './page-record';
 import { backendOf, type PageSettings } from './page-settings';
 import type { PageKey } from './request-key';
@@ -23,10 +24,15 @@ export function readCounters(
   settings: PageSettings,
   key: PageKey,
 ): MaybePromise<CurrentCounters> | undefined {
-  const { tags } = backendOf(settings);
+  const cache = backendOf(settings);
+  const { tags } = cache;
   if (tags.sequence !== undefined) return undefined;
-  const names = [...namesOfPage(key.url), ...(remembered.get(key.url) ?? [])];
-  return withinReadTimeout(settings, tags.read(tags.namesToRead(names)));
+  const all = [...namesOfPage(key.url), ...(remembered.get(key.url) ?? [])];
+  const names = tags.namesToRead(all);
+  const { readTimeoutMs } = settings;
+  return readTogether(cache, `tags ${readTimeoutMs} ${JSON.stringify(names)}`, () =>
+    withinReadTimeout(settings, tags.read(names)),
+  );
 }
 
 /** Whether a record that was found may still be used. */

@@ -1,4 +1,4 @@
-import { readFrozen } from '../../src/page-cache/page-reads';
+import { readFrozen, readTogether } from '../../src/page-cache/page-reads';
 import { MapCache } from '../support/map-cache';
 
 /** Remembers what was read of it, and answers when it is told to. */
@@ -85,6 +85,13 @@ test('what differs in key, deadline or place is read apart', async () => {
   await Promise.all(found);
   const asked = ways.map(([key, way]) => ({ key, ...way }));
   expect(cache.reads).toEqual([...asked, ...asked]);
+});
+
+test('what is called differently is read apart', async () => {
+  const works = ['a', 'b'].map((name) => jest.fn(async () => name));
+  const askers = [0, 1, 0, 1, 0, 1].map((i) => readTogether(cache, `tags ${i}`, works[i]!));
+  expect(await Promise.all(askers)).toEqual(['a', 'b', 'a', 'b', 'a', 'b']);
+  expect(works.map((work) => work.mock.calls.length)).toEqual([2, 2]);
 });
 
 test('two backends have nothing to do with each other', async () => {

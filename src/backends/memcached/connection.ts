@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Deadline } from '../../cache/deadline';
+import { Deadline } from '../../cache/deadline';
 import type { MemcachedAddress } from './address';
 import { exchange, type Memjs, type OwnMemjsServer } from './memjs';
 import { type Reply, type Request, replyLength } from './protocol';
@@ -12,8 +12,9 @@ export interface ConnectionOptions {
 }
 
 /**
- * memjs's own timeout, in seconds, is as good as off: it counts from the last packet sent, so that
- * a server that takes all and answers nothing never gets there, and it leaves the socket open.
+ * memjs's own timeouts, in seconds, are as good as off. That of answers counts from the last packet
+ * sent, so that a server that takes all and answers nothing never gets there, and it leaves the
+ * socket open; that of connecting goes off in a process that is too busy to see that it did.
  */
 const MEMJS_TIMEOUT = 3600;
 
@@ -39,7 +40,9 @@ export class Connection {
   readonly #onEnd: (connection: Connection) => void;
   /** When each command that is under way was sent, oldest first. */
   readonly #sentAt = new Map<Request, number>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #connecting: Deadline;
+  /** Ends when it is looked whether the oldest command has waited for too long. */
+  #silence: Deadline | undefined;
   readonly #waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
   #isReady = false;
   #isCorked = false;
@@ -61,7 +64,7 @@ export class Connection {
     this.#onEnd = onEnd;
     const server = new memjs.Server(host, port, undefined, undefined, {
       timeout: MEMJS_TIMEOUT,
-      conntimeout: connectTimeoutMs / 1000,
+      conntimeout: MEMJS_TIMEOUT,
       keepAlive,
     });
     // Or it would take those of the environment.
@@ -69,6 +72,9 @@ export class Connection {
     server.password = password;
     this.#server = server;
     this.#readWholeAnswers();
+    this.#connecting = new Deadline(connectTimeoutMs, () => {
+      this.end(new SilenceError(`It timed out connecting after ${connectTimeoutMs} ms.`));
+    });
     // memjs tells of faults by command, and there may be none yet. It has strings for some.
     server.onError(NO_COMMAND, (error: unknown) => {
       this.end(typeof error === 'string' ? new Error(error) : (error as Error));
@@ -98,7 +104,7 @@ export class Connection {
   async send(request: Request, deadline: Deadline): Promise<Reply> {
     this.#checkOpen();
     this.#sentAt.set(request, performance.now());
-    this.#timer ??= this.#checkIn(this.patienceMs() + GRACE_MS);
+    this.#silence ??= this.#checkIn(this.patienceMs() + GRACE_MS);
     try {
       if (!this.#isReady) await this.#ready(deadline);
       this.#checkOpen();
@@ -127,6 +133,7 @@ export class Connection {
 
   #onReady(): void {
     this.#isReady = true;
+    this.#connecting.end();
     for (const { resolve } of this.#waiting.splice(0)) resolve();
   }
 
@@ -134,7 +141,8 @@ export class Connection {
   end(error: Error): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    clearTimeout(this.#timer);
+    this.#connecting.end();
+    this.#silence?.end();
     this.#onEnd(this);
     for (const { reject } of this.#waiting.splice(0)) reject(error);
     this.#server.error(error);
@@ -142,19 +150,18 @@ export class Connection {
     this.#socket?.destroy();
   }
 
-  #checkIn(ms: number): NodeJS.Timeout {
-    // An answer that has come is read first.
-    return setTimeout(() => setImmediate(() => this.#check()), ms).unref();
+  #checkIn(ms: number): Deadline {
+    return new Deadline(ms, () => this.#check());
   }
 
   /** Ends the connection if the oldest command has waited for too long. */
   #check(): void {
     const [oldestAt] = this.#sentAt.values();
-    this.#timer = undefined;
+    this.#silence = undefined;
     if (oldestAt === undefined) return;
     const limitMs = this.patienceMs() + GRACE_MS;
     const left = oldestAt + limitMs - performance.now();
-    if (left > 0) this.#timer = this.#checkIn(left);
+    if (left > 0) this.#silence = this.#checkIn(left);
     else this.end(new SilenceError(`The server has not answered for ${limitMs} ms.`));
   }
 

@@ -30,3 +30,23 @@ test('a connection that has ended opens no other for what is sent later', async 
   deadline.end();
   server.close();
 });
+
+test('a process that is too busy to see that it is connected does not give up', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const options = { connectTimeoutMs: 50, noDelay: true, keepAlive: false };
+  const address = { host: '127.0.0.1', port, username: undefined, password: undefined };
+  const ended = jest.fn();
+  const connection = new Connection(loadMemjs(), address as never, options, () => 1000, ended);
+  const busyUntil = performance.now() + 200;
+  while (performance.now() < busyUntil);
+  while (!connection.isReady && !connection.hasEnded) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(connection.isReady).toBe(true);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(ended).not.toHaveBeenCalled();
+  connection.end(new Error('the test is over'));
+  server.close();
+});
