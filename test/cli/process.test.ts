@@ -125,7 +125,10 @@ if (hasOwnSqlite) {
   });
 }
 
-test.each([[[], 'kysely'], ...(hasOwnSqlite ? [] : ([[['kysely'], 'libsql']] as const))])(
+const MISSING: [string[], string][] = [[[], 'kysely']];
+if (!hasOwnSqlite) MISSING.push([['kysely'], 'libsql']);
+
+test.each(MISSING)(
   'with %j installed, the error names %s as what is missing',
   async (packages, missing) => {
     const site = makeSite(...packages);
