@@ -39,6 +39,8 @@ test('a process that is too busy to see that it is connected does not give up', 
   const address = { host: '127.0.0.1', port, username: undefined, password: undefined };
   const ended = jest.fn();
   const connection = new Connection(loadMemjs(), address as never, options, () => 1000, ended);
+  // It is begun by then, but nothing was heard of it.
+  await new Promise<void>((resolve) => process.nextTick(resolve));
   const busyUntil = performance.now() + 200;
   while (performance.now() < busyUntil);
   while (!connection.isReady && !connection.hasEnded) {
