@@ -28,7 +28,9 @@ export {
   type CommonCacheSettings,
   type CullingOptions,
   type Entries,
+  type GetOrSetOptions,
   type PurgeOptions,
+  type StoreOptions,
   type VersionOption,
 } from './cache/base-cache';
 export type { KeyFunction, Version } from './cache/keys';

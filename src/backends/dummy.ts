@@ -1,5 +1,10 @@
-import { BaseCache, type VersionOption } from '../cache/base-cache';
+import { BaseCache, type StoreOptions, type VersionOption } from '../cache/base-cache';
+import { Tags } from '../cache/tags';
 import type { Timeout } from '../cache/timeouts';
+import { LocalTagStore } from './local-tag-store';
+
+/** What is purged concerns nothing but what is being made: all dummies may have it in common. */
+const tags = new Tags(new LocalTagStore());
 
 /**
  * Keeps nothing, so that a site can run without a cache and without a change to its code.
@@ -7,6 +12,14 @@ import type { Timeout } from '../cache/timeouts';
  * @see Django's `DummyCache`
  */
 export class DummyCache extends BaseCache {
+  /** @internal */
+  override readonly keepsTags: boolean = true;
+
+  /** @internal */
+  override get tags(): Tags {
+    return tags;
+  }
+
   override get<T = unknown>(key: string): Promise<T | undefined>;
   override get<T = unknown, D = T>(
     key: string,
@@ -26,7 +39,7 @@ export class DummyCache extends BaseCache {
     key: string,
     _value: unknown,
     _timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version }: StoreOptions = {},
   ) {
     this.makeAndValidateKey(key, version);
   }
@@ -35,7 +48,7 @@ export class DummyCache extends BaseCache {
     key: string,
     _value: unknown,
     _timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version }: StoreOptions = {},
   ) {
     this.makeAndValidateKey(key, version);
     return true;

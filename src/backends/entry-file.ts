@@ -1,7 +1,15 @@
 import { chmod, constants, copyFile, type FileHandle, link, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Slots } from '../cache/slots';
-import { EXPIRY_AT, type FileEntry, fileLength, packExpiry, unpackEntry } from './file-format';
+import {
+  EXPIRY_AT,
+  type FileEntry,
+  fileLength,
+  HEAD_LENGTH,
+  packExpiry,
+  unpackEntry,
+  unpackGrowing,
+} from './file-format';
 
 /** What is found at a path: an entry, nothing, or a file that is not as this package wrote it. */
 export type Found = FileEntry | 'absent' | 'broken';
@@ -33,6 +41,33 @@ export function touchEntryFile(
     if (accepts(found)) await handle.write(packExpiry(expiresAt), 0, 8, EXPIRY_AT);
     return found;
   });
+}
+
+/**
+ * Writes a longer value over the one that is there, if `accepts` it, and keeps its key. What is
+ * written over is the file that was read, as in {@link touchEntryFile}. Readers see the old value
+ * until all of the new one is there: that must begin as the old one does.
+ *
+ * @returns whether it was accepted
+ */
+export async function growEntryFile(
+  path: string,
+  entry: Buffer,
+  accepts: (found: Found) => boolean,
+): Promise<boolean> {
+  let isAccepted = false;
+  await withFile(path, 'r+', async (handle) => {
+    const found = await readEntry(handle);
+    isAccepted = accepts(found);
+    if (isAccepted) {
+      const body = entry.length - HEAD_LENGTH;
+      const { bytesWritten } = await handle.write(entry, HEAD_LENGTH, body, HEAD_LENGTH);
+      if (bytesWritten < body) throw new Error(`There is no room for all of ${path}.`);
+      await handle.write(entry, 0, HEAD_LENGTH, 0);
+    }
+    return found;
+  });
+  return isAccepted;
 }
 
 /** Writes a new file that only its owner may read, whatever the process's umask. */
@@ -113,7 +148,7 @@ async function readEntry(handle: FileHandle): Promise<Found> {
     // Or a small value would keep the whole buffer alive.
     const own = Buffer.allocUnsafeSlow(bytesRead);
     start.copy(own);
-    return unpackEntry(own) ?? 'broken';
+    return unpackEntry(own) ?? unpackGrowing(own) ?? 'broken';
   }
   // Asked for before so much is allocated: the length may be anything in a file of someone else's.
   const { size } = await handle.stat();

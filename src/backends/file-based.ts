@@ -4,14 +4,18 @@ import {
   BaseCache,
   type CacheParams,
   type CullingOptions,
+  contentOf,
+  type StoreOptions,
   type VersionOption,
 } from '../cache/base-cache';
+import { Envelope, isPlaceholder, newHead } from '../cache/envelope';
+import { FILL_SECONDS, type Fill, type FillToken } from '../cache/get-or-set';
 import { SharedTagStore } from '../cache/shared-tag-store';
 import { Tags } from '../cache/tags';
 import { expiryOf, isExpiredAtOnce, type Timeout } from '../cache/timeouts';
 import { type SerializerOption, ValueCodec } from '../cache/value-codec';
-import { type Found, readEntryFile, touchEntryFile } from './entry-file';
-import { keyText, packEntry } from './file-format';
+import { type Found, growEntryFile, readEntryFile, touchEntryFile } from './entry-file';
+import { type FileEntry, keyText, packEntry } from './file-format';
 import { FileStore, isDead } from './file-store';
 
 /** Options of the file backend. */
@@ -35,6 +39,8 @@ export interface FileBasedOptions extends CullingOptions {
  * @see Django's `FileBasedCache`
  */
 export class FileBasedCache extends BaseCache {
+  /** @internal */
+  override readonly keepsTags: boolean = true;
   readonly #directory: string;
   readonly #store: FileStore;
   #countersCache: FileBasedCache | undefined;
@@ -60,22 +66,28 @@ export class FileBasedCache extends BaseCache {
     fallback?: unknown,
     { version }: VersionOption = {},
   ): Promise<unknown> {
+    const stored = await this.getStored(key, { version });
+    return stored === undefined ? fallback : contentOf(stored);
+  }
+
+  /** @internal */
+  protected override async getStored(key: string, { version }: VersionOption): Promise<unknown> {
     const finalKey = this.makeAndValidateKey(key, version);
     const path = this.#store.pathOf(finalKey);
     const found = await readEntryFile(path);
     if (isDead(found)) await this.#store.inTurn(path, () => this.#store.discard(path));
-    const live = this.#open(found, finalKey);
-    return live === undefined ? fallback : live.value;
+    return this.opened(finalKey, this.#unpack(found, finalKey));
   }
 
   override async set(
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version, tags }: StoreOptions = {},
   ): Promise<void> {
     const finalKey = this.makeAndValidateKey(key, version);
-    const bytes = this.#codec.encodeBytes(value, key);
+    const stored = tags === undefined ? value : await this.withTags(value, tags, 'set', key);
+    const bytes = this.#codec.encodeBytes(stored, key);
     const seconds = this.resolveTimeout(timeout, key);
     const path = this.#store.pathOf(finalKey);
     await this.#store.inTurn(path, () => this.#put(path, finalKey, bytes, seconds));
@@ -86,17 +98,19 @@ export class FileBasedCache extends BaseCache {
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version, tags }: StoreOptions = {},
   ): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
-    const bytes = this.#codec.encodeBytes(value, key);
+    const stored = tags === undefined ? value : await this.withTags(value, tags, 'add', key);
+    const bytes = this.#codec.encodeBytes(stored, key);
     const seconds = this.resolveTimeout(timeout, key);
     const store = this.#store;
     const path = store.pathOf(finalKey);
     return store.inTurn(path, async () => {
       for (;;) {
         const found = await readEntryFile(path);
-        if (this.#open(found, finalKey) !== undefined) return false;
+        const there = await this.opened(finalKey, this.#unpack(found, finalKey));
+        if (there !== undefined) return false;
         if (isDead(found)) await store.discard(path);
         else if (found !== 'absent') await store.remove(path);
         if (isExpiredAtOnce(seconds)) return true;
@@ -113,12 +127,21 @@ export class FileBasedCache extends BaseCache {
     const seconds = this.resolveTimeout(timeout, key);
     const path = this.#store.pathOf(finalKey);
     return this.#store.inTurn(path, async () => {
-      let isLive = false;
       const isToEnd = isExpiredAtOnce(seconds);
-      const found = await touchEntryFile(path, isToEnd ? 0 : expiryOf(seconds), (found) => {
-        isLive = this.#open(found, finalKey) !== undefined;
-        return isLive;
+      const expiresAt = isToEnd ? 0 : expiryOf(seconds);
+      let stored: unknown;
+      const found = await touchEntryFile(path, expiresAt, (found) => {
+        stored = this.#unpack(found, finalKey);
+        return stored !== undefined && !(stored instanceof Envelope);
       });
+      if (stored instanceof Envelope) {
+        stored = await this.opened(finalKey, stored);
+        if (stored instanceof Envelope) {
+          const { head } = stored;
+          await touchEntryFile(path, expiresAt, (found) => isHeadedBy(found, head));
+        }
+      }
+      const isLive = stored !== undefined;
       if (isDead(found) || (isLive && isToEnd)) await this.#store.discard(path);
       return isLive;
     });
@@ -159,7 +182,7 @@ export class FileBasedCache extends BaseCache {
     return this.#store.inTurn(path, async () => {
       const found = await readEntryFile(path);
       if (isDead(found)) await this.#store.discard(path);
-      const value = this.#open(found, finalKey)?.value;
+      const value = await this.opened(finalKey, this.#unpack(found, finalKey));
       const sum = this.addTo(key, value, delta, delta < 0 ? 'decr' : 'incr');
       await this.#put(path, finalKey, this.#codec.encodeBytes(sum, key), this.defaultTimeout);
       return sum;
@@ -175,16 +198,77 @@ export class FileBasedCache extends BaseCache {
     await this.#store.put(path, packEntry(finalKey, expiryOf(seconds), bytes));
   }
 
-  /** The value found, if it is live, of this key, and one that the serializer can read. */
-  #open(found: Found, finalKey: string): { readonly value: unknown } | undefined {
+  /** @internal */
+  override async beginFill(key: string, { version }: VersionOption = {}): Promise<Fill> {
+    const finalKey = this.makeKey(key, version);
+    const store = this.#store;
+    const path = store.pathOf(finalKey);
+    const head = newHead();
+    return store.inTurn(path, async () => {
+      for (;;) {
+        const found = await readEntryFile(path);
+        const stored = this.#unpack(found, finalKey);
+        if (stored !== undefined) {
+          const fill = await this.fillOver(finalKey, stored);
+          const isShared = stored instanceof Envelope && stored.content === undefined;
+          if (isShared || fill.token === undefined) return fill;
+        }
+        if (isDead(found)) await store.discard(path);
+        else if (found !== 'absent') await store.remove(path);
+        await store.makeRoom(this.maxEntries, this.cullFrequency);
+        const placeholder = packEntry(finalKey, expiryOf(FILL_SECONDS), head);
+        if (await store.create(path, placeholder)) return { token: head };
+      }
+    });
+  }
+
+  /** @internal */
+  override async endFill(
+    key: string,
+    token: FillToken,
+    stored: unknown,
+    timeout: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<boolean> {
+    if (token === undefined) return true;
+    const head = token as Buffer;
+    const finalKey = this.makeKey(key, version);
+    const path = this.#store.pathOf(finalKey);
+    const seconds = this.resolveTimeout(timeout, key);
+    const isStillThere = (found: Found) => isHeadedBy(found, head) && isPlaceholder(found.value);
+    if (stored === undefined || isExpiredAtOnce(seconds)) {
+      return this.#store.inTurn(path, async () => {
+        const isThere = isStillThere(await readEntryFile(path));
+        if (isThere) await this.#store.remove(path);
+        return isThere;
+      });
+    }
+    const { counters = new Map() } = (stored instanceof Envelope && stored.content) || {};
+    // It has to begin as the placeholder does.
+    const envelope = new Envelope(head, { value: contentOf(stored), counters });
+    const bytes = this.#codec.encodeBytes(envelope, key);
+    const entry = packEntry(finalKey, expiryOf(seconds), bytes);
+    return this.#store.inTurn(path, () => growEntryFile(path, entry, isStillThere));
+  }
+
+  /** What was stored, if it is live, of this key, and the serializer can read it. */
+  #unpack(found: Found, finalKey: string): unknown {
     if (found === 'absent' || found === 'broken' || isDead(found)) return undefined;
     if (found.keyText !== keyText(finalKey)) return undefined;
     try {
-      return { value: this.#codec.decodeBytes(found.value) };
+      const stored = this.#codec.decodeBytes(found.value);
+      const isPlain = stored instanceof Envelope && stored.content?.counters.size === 0;
+      return isPlain ? contentOf(stored) : stored;
     } catch {
       return undefined;
     }
   }
+}
+
+/** Whether it is the file of this envelope. */
+function isHeadedBy(found: Found, head: Buffer): found is FileEntry {
+  if (found === 'absent' || found === 'broken') return false;
+  return found.value.subarray(0, head.length).equals(head);
 }
 
 function directoryOf(location: unknown): string {

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { isPlaceholder } from '../cache/envelope';
 
 /**
  * A cache file: this head, then the final key as JSON, then the value.
@@ -18,7 +19,7 @@ const DIGEST_AT = 24;
 export const EXPIRY_AT = 8;
 
 /** Bytes before the key. */
-const HEAD_LENGTH = 44;
+export const HEAD_LENGTH = 44;
 
 /** What a cache file holds. */
 export interface FileEntry {
@@ -76,6 +77,14 @@ export function unpackEntry(file: Buffer): FileEntry | undefined {
     expiresAt,
     value: file.subarray(valueAt),
   };
+}
+
+/** A placeholder behind which a value is being written, of which nobody knows before all is there. */
+export function unpackGrowing(file: Buffer): FileEntry | undefined {
+  const length = fileLength(file) ?? Number.POSITIVE_INFINITY;
+  if (length > file.length) return undefined;
+  const entry = unpackEntry(file.subarray(0, length));
+  return entry !== undefined && isPlaceholder(entry.value) ? entry : undefined;
 }
 
 /** Of all but the expiry, which changes in place. */

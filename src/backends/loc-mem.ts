@@ -3,10 +3,14 @@ import {
   BaseCache,
   type CacheParams,
   type CullingOptions,
+  type StoreOptions,
   type VersionOption,
 } from '../cache/base-cache';
+import { Envelope, newHead } from '../cache/envelope';
 import type { FrozenValue } from '../cache/frozen-value';
-import { Tags } from '../cache/tags';
+import type { Fill, FillToken } from '../cache/get-or-set';
+import { tagNames } from '../cache/tag-names';
+import { type Counters, type Noted, Tags, type Validity } from '../cache/tags';
 import { expiryOf, isExpiredAtOnce, type Timeout } from '../cache/timeouts';
 import { type SerializerOption, ValueCodec } from '../cache/value-codec';
 import { LocalTagStore } from './local-tag-store';
@@ -32,6 +36,9 @@ const EVICTION_SLICE = 1000;
 /** What an entry takes besides its key and value: roughly, the maps and objects around it. */
 const ENTRY_OVERHEAD = 128;
 
+/** What a tag of an entry takes besides its name. */
+const TAG_OVERHEAD = 64;
+
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 
 /** Primitives of a known size as they are, for nobody can change them; all else encoded. */
@@ -40,6 +47,16 @@ type Held = string | number | boolean | null | Buffer | FrozenValue;
 interface Entry {
   readonly value: Held;
   expiresAt: number;
+  /** Of its tags; `undefined` if it has none. */
+  readonly counters: Counters | undefined;
+  /** What the sequence of the tags was as they were found to be valid. */
+  validAt: number | undefined;
+}
+
+/** A value as it is held, and the counters of its tags. */
+interface Frozen {
+  readonly value: Held;
+  readonly counters: Counters | undefined;
 }
 
 /** Entries of one location, which several aliases may share. */
@@ -47,6 +64,8 @@ class Store {
   entries = Store.empty();
   /** Evictions that a cull has decided on and later writes will carry out. */
   owed = 0;
+  /** By final key, what is being made; removed by whatever changes the key. */
+  readonly fills = new Map<string, object>();
   readonly #tags = new Map<string, LocalTagStore>();
 
   /** The counters of the aliases whose keys begin so. */
@@ -67,6 +86,7 @@ class Store {
   clear(): void {
     this.entries = Store.empty();
     this.owed = 0;
+    this.fills.clear();
     for (const tags of this.#tags.values()) tags.clear();
   }
 }
@@ -82,6 +102,8 @@ const stores = new Map<string, Store>();
  * @see Django's `LocMemCache`
  */
 export class LocMemCache extends BaseCache {
+  /** @internal */
+  override readonly keepsTags: boolean = true;
   readonly #store: Store;
   readonly #maxBytes: number;
   readonly #codec: ValueCodec;
@@ -128,24 +150,24 @@ export class LocMemCache extends BaseCache {
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version, tags }: StoreOptions = {},
   ): Promise<void> {
     const finalKey = this.makeAndValidateKey(key, version);
-    const held = this.#freeze(value, key);
-    this.#put(finalKey, held, this.resolveTimeout(timeout, key));
+    const frozen = this.#freezeWithTags(value, tags, key, 'set');
+    this.#put(finalKey, frozen, this.resolveTimeout(timeout, key));
   }
 
   override async add(
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version, tags }: StoreOptions = {},
   ): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
-    const held = this.#freeze(value, key);
+    const frozen = this.#freezeWithTags(value, tags, key, 'add');
     const seconds = this.resolveTimeout(timeout, key);
     if (this.#live(finalKey) !== undefined) return false;
-    this.#put(finalKey, held, seconds);
+    this.#put(finalKey, frozen, seconds);
     return true;
   }
 
@@ -154,13 +176,13 @@ export class LocMemCache extends BaseCache {
     const seconds = this.resolveTimeout(timeout, key);
     const entry = this.#live(finalKey);
     if (entry === undefined) return false;
-    if (isExpiredAtOnce(seconds)) this.#store.entries.delete(finalKey);
+    if (isExpiredAtOnce(seconds)) this.#remove(finalKey);
     else entry.expiresAt = expiryOf(seconds);
     return true;
   }
 
   override async delete(key: string, { version }: VersionOption = {}) {
-    return this.#store.entries.delete(this.makeAndValidateKey(key, version));
+    return this.#remove(this.makeAndValidateKey(key, version));
   }
 
   override async clear() {
@@ -175,18 +197,60 @@ export class LocMemCache extends BaseCache {
   override async incr(key: string, delta = 1, { version }: VersionOption = {}) {
     const finalKey = this.makeAndValidateKey(key, version);
     const entry = this.#use(finalKey);
-    const value = entry === undefined ? undefined : this.#thaw(entry.value);
+    const value = entry === undefined ? undefined : this.#thawWithTags(entry);
     const sum = this.addTo(key, value, delta, delta < 0 ? 'decr' : 'incr');
-    const held = this.#freeze(sum, key);
+    const frozen = { value: this.#freeze(sum, key), counters: undefined };
     const { expiresAt } = entry!;
     // Not #put(): the store does not grow, so that counting must not cull.
-    this.#store.entries.set(finalKey, { value: held, expiresAt }, { size: sizeOf(finalKey, held) });
+    this.#store.entries.set(
+      finalKey,
+      { ...frozen, expiresAt, validAt: undefined },
+      { size: sizeOf(finalKey, frozen) },
+    );
     return sum;
   }
 
   /** @internal */
   protected override makeTags(): Tags {
     return new Tags(this.#store.tagsOf(this.makeKey('')));
+  }
+
+  /** @internal */
+  protected override async getStored(key: string, { version }: VersionOption): Promise<unknown> {
+    const entry = this.#use(this.makeAndValidateKey(key, version));
+    return entry === undefined ? undefined : this.#thawWithTags(entry);
+  }
+
+  /** @internal */
+  override beginFill(key: string, { version }: VersionOption = {}): Fill {
+    const finalKey = this.makeKey(key, version);
+    const entry = this.#use(finalKey);
+    if (entry !== undefined && !this.softPurges.has(finalKey)) {
+      return { value: this.#thaw(entry.value) };
+    }
+    const { fills } = this.#store;
+    const token = fills.get(finalKey) ?? {};
+    fills.set(finalKey, token);
+    return { token };
+  }
+
+  /** @internal */
+  override async endFill(
+    key: string,
+    token: FillToken,
+    stored: unknown,
+    timeout: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<boolean> {
+    const finalKey = this.makeKey(key, version);
+    const { fills } = this.#store;
+    if (fills.get(finalKey) !== token) return false;
+    fills.delete(finalKey);
+    if (stored !== undefined) {
+      const frozen = this.#freezeWithTags(stored, undefined, key, 'getOrSet');
+      this.#put(finalKey, frozen, this.resolveTimeout(timeout, key));
+    }
+    return true;
   }
 
   /** @internal */
@@ -200,34 +264,52 @@ export class LocMemCache extends BaseCache {
 
   /** @internal */
   override setFrozen(key: string, value: FrozenValue, timeout: Timeout): void {
-    this.#put(this.makeAndValidateKey(key), value, this.resolveTimeout(timeout, key));
+    const frozen = { value, counters: undefined };
+    this.#put(this.makeAndValidateKey(key), frozen, this.resolveTimeout(timeout, key));
   }
 
-  /** The live entry, unmoved in the order of use; an expired one is removed. */
+  /** The live entry, unmoved in the order of use; one of no more use is removed. */
   #live(finalKey: string): Entry | undefined {
-    const { entries } = this.#store;
-    const entry = entries.peek(finalKey);
-    if (entry === undefined || entry.expiresAt > Date.now()) return entry;
-    entries.delete(finalKey);
-    return undefined;
+    return this.#ifUsable(finalKey, this.#store.entries.peek(finalKey));
   }
 
   /** The live entry, now the most recently used. */
   #use(finalKey: string): Entry | undefined {
-    const { entries } = this.#store;
-    const entry = entries.get(finalKey);
-    if (entry === undefined || entry.expiresAt > Date.now()) return entry;
-    entries.delete(finalKey);
+    return this.#ifUsable(finalKey, this.#store.entries.get(finalKey));
+  }
+
+  #ifUsable(finalKey: string, entry: Entry | undefined): Entry | undefined {
+    if (entry === undefined) return undefined;
+    const isPurged = entry.counters !== undefined && this.#isPurged(finalKey, entry);
+    if (entry.expiresAt > Date.now() && !isPurged) return entry;
+    this.#store.entries.delete(finalKey);
     return undefined;
   }
 
-  #put(finalKey: string, value: Held, seconds: number | null): void {
+  #isPurged(finalKey: string, entry: Entry): boolean {
+    const { sequence } = this.tags;
+    if (entry.validAt === sequence) return false;
+    const counters = entry.counters!;
+    // In the memory of this process counters are read at once.
+    const found = this.tags.check(counters) as Validity;
+    const validity = this.softPurges.judge(finalKey, counters, found);
+    if (validity === 'valid') entry.validAt = sequence;
+    return validity === 'purged';
+  }
+
+  #remove(finalKey: string): boolean {
+    this.#store.fills.delete(finalKey);
+    return this.#store.entries.delete(finalKey);
+  }
+
+  #put(finalKey: string, frozen: Frozen, seconds: number | null): void {
     const store = this.#store;
+    store.fills.delete(finalKey);
     if (isExpiredAtOnce(seconds)) {
       store.entries.delete(finalKey);
       return;
     }
-    const size = sizeOf(finalKey, value);
+    const size = sizeOf(finalKey, frozen);
     if (size > this.#maxBytes) {
       store.entries.delete(finalKey);
       this.#warnOfSize(finalKey, size);
@@ -241,7 +323,8 @@ export class LocMemCache extends BaseCache {
       if (evictions++ === EVICTION_SLICE) return;
       entries.pop();
     }
-    entries.set(finalKey, { value, expiresAt: expiryOf(seconds) }, { size });
+    const expiresAt = expiryOf(seconds);
+    entries.set(finalKey, { ...frozen, expiresAt, validAt: undefined }, { size });
   }
 
   /** Evicts what a cull due now, or an earlier one, still has to. Returns the number evicted. */
@@ -257,6 +340,28 @@ export class LocMemCache extends BaseCache {
     for (let i = 0; i < slice; i++) store.entries.pop();
     store.owed -= slice;
     return slice;
+  }
+
+  #freezeWithTags(
+    value: unknown,
+    tags: readonly string[] | undefined,
+    key: string,
+    operation: string,
+  ): Frozen {
+    if (value instanceof Envelope && value.content !== undefined) {
+      const { content } = value;
+      return { value: this.#freeze(content.value, key), counters: content.counters };
+    }
+    const held = this.#freeze(value, key);
+    if (tags === undefined || tags.length === 0) return { value: held, counters: undefined };
+    const { counters } = this.tags.note(tagNames(tags, `${operation}()`)) as Noted;
+    return { value: held, counters };
+  }
+
+  /** A copy of the value, in an envelope if it has tags. */
+  #thawWithTags({ value, counters }: Entry): unknown {
+    const thawed = this.#thaw(value);
+    return counters === undefined ? thawed : new Envelope(newHead(), { value: thawed, counters });
   }
 
   #freeze(value: unknown, key: string): Held {
@@ -304,8 +409,10 @@ function detached(text: string): string {
   return ` ${text}`.slice(1);
 }
 
-function sizeOf(finalKey: string, value: Held): number {
-  return ENTRY_OVERHEAD + 2 * finalKey.length + byteLengthOf(value);
+function sizeOf(finalKey: string, { value, counters }: Frozen): number {
+  let size = ENTRY_OVERHEAD + 2 * finalKey.length + byteLengthOf(value);
+  for (const name of counters?.keys() ?? []) size += TAG_OVERHEAD + 2 * name.length;
+  return size;
 }
 
 function byteLengthOf(value: Held): number {

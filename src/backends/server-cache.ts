@@ -1,5 +1,11 @@
-import { BaseCache, type CacheParams } from '../cache/base-cache';
+import { LRUCache } from 'lru-cache';
+import { BaseCache, type CacheParams, type CounterValues } from '../cache/base-cache';
 import type { Deadline } from '../cache/deadline';
+import { Envelope } from '../cache/envelope';
+import { tagged } from '../cache/get-or-set';
+import type { MaybePromise } from '../cache/maybe-promise';
+import { tagNames } from '../cache/tag-names';
+import type { Validity } from '../cache/tags';
 import { type SerializerOption, ValueCodec } from '../cache/value-codec';
 import { warnSeldom } from '../cache/warn-seldom';
 import type { ServerGuard } from './server-guard';
@@ -53,16 +59,23 @@ export interface ServerOptions {
   readonly serializer?: SerializerOption;
 }
 
+/** Keys whose tags are remembered, so that both are read in one round trip. */
+const MAX_REMEMBERED = 10_000;
+
 const DEFAULTS = { readTimeoutMs: 1000, writeTimeoutMs: 1000, maxPending: 10_000 };
 
 /** What the backends share that keep their entries on servers: Redis, Memcached, database. */
 export abstract class ServerCache extends BaseCache {
   override readonly isShared = true;
+  /** @internal */
+  override readonly keepsTags: boolean = true;
   protected readonly codec: ValueCodec;
   protected readonly readTimeoutMs: number;
   protected readonly writeTimeoutMs: number;
   protected readonly maxPending: number;
   readonly #missesOnError: boolean;
+  /** Tags of the entries that were read, by their final keys. */
+  #remembered: LRUCache<string, readonly string[]> | undefined;
   readonly #onFailure: (error: unknown, failure: CacheFailure) => void;
 
   /** @throws TypeError if a setting makes no sense. */
@@ -102,6 +115,90 @@ export abstract class ServerCache extends BaseCache {
     miss: T,
   ): Promise<T> {
     return this.#orMiss(guard.run(work, this.writeTimeoutMs), failure, miss);
+  }
+
+  /** @internal */
+  override orMiss<T>(
+    operation: string,
+    key: string,
+    work: () => MaybePromise<T>,
+    miss: T,
+  ): MaybePromise<T> {
+    return this.#orMiss((async () => work())(), { operation, key }, miss);
+  }
+
+  /** @internal */
+  protected override withTags(
+    value: unknown,
+    tags: readonly string[] | undefined,
+    operation: string,
+    key: string,
+  ): MaybePromise<unknown> {
+    if (tags === undefined) return value;
+    const names = tagNames(tags, `${operation}()`);
+    const work = () => super.withTags(value, tags, operation, key);
+    // Of what nobody can tell whether it is purged, it is taken to be.
+    const unknown = new Map(names.map((name) => [name, Number.NaN]));
+    return this.orMiss(operation, key, work, tagged(value, unknown));
+  }
+
+  /** What to store for all of these, whose tags are noted at once. @internal */
+  protected async allWithTags(
+    pairs: readonly (readonly [string, unknown])[],
+    tags: readonly string[],
+  ): Promise<(readonly [string, unknown])[]> {
+    const [first] = pairs;
+    if (first === undefined) return [];
+    const noted = await this.withTags(undefined, tags, 'setMany', first[0]);
+    const { counters } = (noted instanceof Envelope && noted.content) || { counters: new Map() };
+    return pairs.map(([key, value]) => [key, tagged(value, counters)]);
+  }
+
+  /**
+   * Begins to read the counters of an entry that is read at the same time, as far as its tags are
+   * known.
+   *
+   * @internal
+   */
+  protected expectedCounters(finalKey: string): Promise<CounterValues> | undefined {
+    const names = this.#remembered?.get(finalKey);
+    if (names === undefined) return undefined;
+    const counters = (async () => this.tags.read(names))();
+    // Perhaps the entry is not there, and nobody asks.
+    counters.catch(() => {});
+    return counters;
+  }
+
+  /**
+   * {@link BaseCache.opened} for many, with one look at the counters of all.
+   *
+   * @internal
+   */
+  protected async openedMany(
+    finalKeys: readonly string[],
+    stored: readonly unknown[],
+  ): Promise<readonly unknown[]> {
+    const names = new Set<string>();
+    for (const found of stored) {
+      if (!(found instanceof Envelope)) continue;
+      for (const name of found.content?.counters.keys() ?? []) names.add(name);
+    }
+    const counters = names.size === 0 ? undefined : (async () => this.tags.read([...names]))();
+    return Promise.all(stored.map((found, i) => this.opened(finalKeys[i]!, found, counters)));
+  }
+
+  /** @internal */
+  protected override validityOf(
+    finalKey: string,
+    envelope: Envelope,
+    expected?: MaybePromise<CounterValues>,
+  ): MaybePromise<Validity> {
+    const { counters } = envelope.content ?? {};
+    if (counters === undefined || counters.size === 0) return super.validityOf(finalKey, envelope);
+    this.#remembered ??= new LRUCache({ max: MAX_REMEMBERED });
+    this.#remembered.set(finalKey, [...counters.keys()]);
+    const work = () => super.validityOf(finalKey, envelope, expected);
+    return this.orMiss('get', finalKey, work, 'purged');
   }
 
   /** The value of these bytes; one that cannot be read is reported, and a miss. */

@@ -7,14 +7,16 @@ import {
 } from '../errors';
 import { emitWarningAtCaller } from './caller';
 import { withDeadline } from './deadline';
+import { Envelope } from './envelope';
 import type { FrozenValue } from './frozen-value';
+import { type Fill, type FillToken, GetOrSet, tagged } from './get-or-set';
 import { importByPath } from './import-path';
 import { defaultKeyFunction, type KeyFunction, keyFaults, type Version } from './keys';
-import type { MaybePromise } from './maybe-promise';
+import { after, type MaybePromise } from './maybe-promise';
 import { SharedTagStore } from './shared-tag-store';
-import { SingleFlight } from './single-flight';
-import { nameOfPrefix, nameOfUrl, tagName } from './tag-names';
-import { type PurgeMode, Tags } from './tags';
+import { SoftPurges } from './soft-purges';
+import { nameOfPrefix, nameOfUrl, tagNames } from './tag-names';
+import { type PurgeMode, Tags, type Validity } from './tags';
 import { checkTimeout, type Timeout } from './timeouts';
 
 /** Chooses another version of a key than the backend's own. */
@@ -23,11 +25,30 @@ export interface VersionOption {
   readonly version?: Version;
 }
 
+/** How an entry is stored. */
+export interface StoreOptions extends VersionOption {
+  /**
+   * Tags by which the entry can be purged: `cache.invalidateTags(['product:42'])`. They count from
+   * here on: a purge after the value was read, but before it is handed over, is not seen.
+   * `getOrSet` knows its tags before that.
+   */
+  readonly tags?: readonly string[];
+}
+
+/** How what `getOrSet` makes is stored. */
+export interface GetOrSetOptions<T> extends VersionOption {
+  /**
+   * Tags by which the entry can be purged; no purge since the function was called is missed. A
+   * function gets what was made, and tells its tags.
+   */
+  readonly tags?: readonly string[] | ((value: T) => readonly string[]);
+}
+
 /** How entries are purged. */
 export interface PurgeOptions {
   /**
-   * `'hard'`: nobody gets them any more. `'soft'`: they are stale, and visitors may get them while
-   * they are made anew, for a minute at most.
+   * `'hard'`: nobody gets them any more. `'soft'`: they are stale, and may be had while they are
+   * made anew, for a minute at most.
    *
    * @defaultValue 'hard'
    */
@@ -77,6 +98,9 @@ export interface CacheParams extends CommonCacheSettings {
   readonly options?: object;
 }
 
+/** Counters as they were read, by their names. */
+export type CounterValues = ReadonlyMap<string, number | undefined>;
+
 /** What `setMany` takes: an object, or pairs such as a Map gives. */
 export type Entries = Readonly<Record<string, unknown>> | Iterable<readonly [string, unknown]>;
 
@@ -98,7 +122,11 @@ export abstract class BaseCache {
   readonly cullFrequency: number;
   /** Whether other processes see its entries, so that one may do for all what is slow. */
   readonly isShared: boolean = false;
-  readonly #flights = new SingleFlight<unknown>();
+  /** Whether what is stored with tags goes as they are purged. @internal */
+  readonly keepsTags: boolean = false;
+  /** @internal */
+  readonly softPurges = new SoftPurges();
+  readonly #getOrSet = new GetOrSet(this);
   #tags: Tags | undefined;
 
   /**
@@ -139,7 +167,7 @@ export abstract class BaseCache {
    *   at once, so that nothing is left under this key.
    * @throws {@link CacheValueError} If the value cannot be stored, `undefined` included.
    */
-  set(_key: string, _value: unknown, _timeout?: Timeout, _options?: VersionOption): Promise<void> {
+  set(_key: string, _value: unknown, _timeout?: Timeout, _options?: StoreOptions): Promise<void> {
     return this.#notImplemented('set');
   }
 
@@ -154,7 +182,7 @@ export abstract class BaseCache {
     _key: string,
     _value: unknown,
     _timeout?: Timeout,
-    _options?: VersionOption,
+    _options?: StoreOptions,
   ): Promise<boolean> {
     return this.#notImplemented('add');
   }
@@ -189,38 +217,39 @@ export abstract class BaseCache {
    * function. Concurrent misses of one key in this process call the function once; if it throws,
    * all of them get the error and nothing is stored.
    *
-   * A function that returns `undefined` has nothing to store: the caller gets `undefined`.
+   * What is made while the key is deleted, stored anew, or one of the tags purged, is returned to who
+   * asked before, but not stored: the function may have read what has changed since.
+   *
+   * A function that returns `undefined` has nothing to store: the caller gets `undefined`. After a
+   * soft purge callers get the value of old, for a minute at most, while it is made anew.
    *
    * @param timeout - As in {@link BaseCache.set}. `0`: nothing is stored.
-   * @throws TypeError if `fallback` is omitted.
+   * @throws TypeError if `fallback` is omitted, or the backend is a class that knows no tags.
    * @see Django's `get_or_set`, which has no single flight
+   * @example
+   * const product = await cache.getOrSet(`product:${id}`, () => loadProduct(id), 600, {
+   *   tags: [`product:${id}`],
+   * });
    */
   async getOrSet<T>(
     key: string,
     fallback: T | (() => T | Promise<T>),
     timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version, tags }: GetOrSetOptions<T> = {},
   ): Promise<T> {
+    const call = `getOrSet(${JSON.stringify(key)})`;
     if (fallback === undefined) {
+      throw new TypeError(`${call} got no default. Pass a value, or a function that makes it.`);
+    }
+    if (timeout !== undefined) checkTimeout(timeout, call);
+    if (tags !== undefined && !this.keepsTags) {
       throw new TypeError(
-        `getOrSet(${JSON.stringify(key)}) got no default. Pass a value, or a function that makes it.`,
+        `${call} got tags, but entries of ${this.constructor.name} have none. Leave them out.`,
       );
     }
-    if (timeout !== undefined) checkTimeout(timeout, `getOrSet(${JSON.stringify(key)})`);
-    const flight = this.#flights.join(this.makeKey(key, version));
-    try {
-      const found = await this.get<T, undefined>(key, undefined, { version });
-      if (found !== undefined) return found as T;
-      const made = (await flight.run(async () => {
-        const value = await (typeof fallback === 'function' ? (fallback as () => T)() : fallback);
-        if (value !== undefined) await this.add(key, value, timeout, { version });
-        return value;
-      })) as T;
-      // Read again: another process may have won the race, and each caller must get its own copy.
-      return await this.get<T, T>(key, made, { version });
-    } finally {
-      flight.leave();
-    }
+    const make = typeof fallback === 'function' ? (fallback as () => unknown) : () => fallback;
+    const finalKey = this.makeKey(key, version);
+    return this.#getOrSet.run({ key, finalKey, make, timeout, version, tags }) as Promise<T>;
   }
 
   /** The entries that exist, by the caller's keys. Keys that have none are left out. */
@@ -243,9 +272,11 @@ export abstract class BaseCache {
   async setMany(
     entries: Entries,
     timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version, tags }: StoreOptions = {},
   ): Promise<string[]> {
-    for (const [key, value] of toPairs(entries)) await this.set(key, value, timeout, { version });
+    for (const [key, value] of toPairs(entries)) {
+      await this.set(key, value, timeout, { version, tags });
+    }
     return [];
   }
 
@@ -286,7 +317,7 @@ export abstract class BaseCache {
         `incrVersion(${JSON.stringify(key)}) needs a number to count from, but the version is ${JSON.stringify(from)}.`,
       );
     }
-    const value = await this.get(key, undefined, { version: from });
+    const value = await this.getStored(key, { version: from });
     if (value === undefined) {
       throw new CacheKeyNotFoundError(key, delta < 0 ? 'decrVersion' : 'incrVersion');
     }
@@ -302,8 +333,8 @@ export abstract class BaseCache {
   }
 
   /**
-   * Purges all entries that have one of these tags: pages that were given them by `tags` of the
-   * page cache or by `res.cacheTags()`. Once it is fulfilled nobody finds them any more, in whichever
+   * Purges all entries that have one of these tags: those stored with `{ tags }`, and pages that were
+   * given them by `tags` of the page cache or by `res.cacheTags()`. Once it is fulfilled nobody finds them any more, in whichever
    * process; what is being made at the time of older data is not found later either.
    *
    * @throws TypeError if `tags` is no list, or one of them not a string, or empty; what the backend
@@ -313,13 +344,7 @@ export abstract class BaseCache {
     tags: Iterable<string>,
     { mode = 'hard' }: PurgeOptions = {},
   ): Promise<void> {
-    // Its letters would do as tags.
-    if (typeof tags === 'string') {
-      throw new TypeError(
-        `invalidateTags() got ${JSON.stringify(tags)}. Give a list: [${JSON.stringify(tags)}].`,
-      );
-    }
-    await this.tags.purge([...new Set([...tags].map(tagName))], checkMode(mode), true);
+    await this.tags.purge(tagNames(tags, 'invalidateTags()'), checkMode(mode), true);
   }
 
   /**
@@ -382,7 +407,7 @@ export abstract class BaseCache {
       throw new TypeError(`${method}(${JSON.stringify(key)}) got ${String(delta)}, not a number.`);
     }
     if (typeof value !== 'number') {
-      const kind = value === null ? 'null' : `a ${typeof value}`;
+      const kind = value === null ? 'null' : kindOf(value);
       throw new CacheValueError(
         `${method}(${JSON.stringify(key)}): the entry holds ${kind}, not a number.`,
         key,
@@ -452,6 +477,112 @@ export abstract class BaseCache {
   acquireLease(key: string, token: string, seconds: number, deadlineMs: number): Promise<boolean> {
     // Stores may cut what is beyond whole seconds.
     return this.#within(deadlineMs, this.add(key, token, Math.ceil(seconds)));
+  }
+
+  /**
+   * Notes that a value is about to be made, before anything is read for it.
+   *
+   * @internal
+   */
+  beginFill(_key: string, _options?: VersionOption): MaybePromise<Fill> {
+    return {};
+  }
+
+  /**
+   * Stores what was made, unless the key was changed since the fill began, by whomever.
+   *
+   * @param token - See {@link BaseCache.beginFill}.
+   * @param stored - `undefined`: nothing was made.
+   * @returns `false` if the key was changed
+   * @internal
+   */
+  async endFill(
+    key: string,
+    _token: FillToken,
+    stored: unknown,
+    timeout: Timeout,
+    options?: VersionOption,
+  ): Promise<boolean> {
+    if (stored !== undefined) await this.add(key, stored, timeout, options);
+    return true;
+  }
+
+  /**
+   * The stored value, in its {@link Envelope} if it has tags.
+   *
+   * @internal
+   */
+  protected getStored(key: string, options: VersionOption): Promise<unknown> {
+    return this.get(key, undefined, options);
+  }
+
+  /** What to store: `value`, and with it the counters of its tags as they stand. @internal */
+  protected withTags(
+    value: unknown,
+    tags: readonly string[] | undefined,
+    operation: string,
+    _key: string,
+  ): MaybePromise<unknown> {
+    if (tags === undefined) return value;
+    const noted = this.tags.note(tagNames(tags, `${operation}()`));
+    return after(noted, ({ counters }) => tagged(value, counters));
+  }
+
+  /**
+   * What was found, unless it stands for no value.
+   *
+   * @param expected - Counters that were read at the same time.
+   * @internal
+   */
+  protected opened(
+    finalKey: string,
+    stored: unknown,
+    expected?: MaybePromise<CounterValues>,
+  ): MaybePromise<unknown> {
+    if (!(stored instanceof Envelope)) return stored;
+    if (stored.content?.counters.size === 0) return stored.content.value;
+    return after(this.validityOf(finalKey, stored, expected), (validity) =>
+      validity === 'purged' ? undefined : stored,
+    );
+  }
+
+  /** @internal */
+  protected validityOf(
+    finalKey: string,
+    { head, content }: Envelope,
+    expected?: MaybePromise<CounterValues>,
+  ): MaybePromise<Validity> {
+    if (content === undefined) return 'purged';
+    const { counters } = content;
+    const { tags } = this;
+    if (counters.size === 0) return 'valid';
+    const current = expected ?? tags.read(tags.namesToRead([...counters.keys()]));
+    return after(current, (values) =>
+      after(tags.checkRead(counters, values), (validity) =>
+        this.softPurges.judge(finalKey, head.toString('latin1'), validity),
+      ),
+    );
+  }
+
+  /** What is known as a fill begins that has found this under its key. @internal */
+  protected async fillOver(finalKey: string, found: unknown): Promise<Fill> {
+    if (!(found instanceof Envelope)) return { value: found };
+    const validity = await this.validityOf(finalKey, found);
+    return validity === 'valid' ? { value: found.content!.value } : { token: found.head };
+  }
+
+  /**
+   * What `work` comes to; `miss` if it fails, where failures are misses.
+   *
+   * @internal
+   */
+  orMiss<T>(
+    _operation: string,
+    _key: string,
+    work: () => MaybePromise<T>,
+    _miss: T,
+  ): MaybePromise<T> {
+    return work();
   }
 
   /** The tags of its entries. @internal */
@@ -525,9 +656,18 @@ export abstract class BaseCache {
   }
 }
 
+function kindOf(value: unknown): string {
+  return value instanceof Envelope ? 'a value with tags' : `a ${typeof value}`;
+}
+
 function checkMode(mode: PurgeMode): PurgeMode {
   if (mode === 'hard' || mode === 'soft') return mode;
   throw new TypeError(`mode is ${JSON.stringify(mode)}. Give 'hard' or 'soft'.`);
+}
+
+/** The caller's value of what was stored, or found. */
+export function contentOf(stored: unknown): unknown {
+  return stored instanceof Envelope ? stored.content?.value : stored;
 }
 
 /** Pairs of what `setMany` was given. */

@@ -19,15 +19,26 @@ export class SingleFlight<T> {
   }
 }
 
+/**
+ * How far the work is: whoever joins while it is `'to-begin'` shares what is read later; while it is
+ * `'under-way'`, what may have changed since; when it is `'ending'`, it is not checked any more.
+ */
+export type FlightPhase = 'to-begin' | 'under-way' | 'ending';
+
 /** One run of some work, and those who share it. */
 export class Flight<T> {
   readonly #end: () => void;
   #passengers = 0;
   #landing: Promise<T> | undefined;
+  #phase: FlightPhase = 'to-begin';
 
   /** @param end - Called when whoever comes later must take another flight. */
   constructor(end: () => void) {
     this.#end = end;
+  }
+
+  get phase(): FlightPhase {
+    return this.#phase;
   }
 
   enter(): void {
@@ -40,9 +51,19 @@ export class Flight<T> {
     if (this.#passengers === 0) this.#end();
   }
 
-  /** Does the work, unless another has begun to: all get its one value, or its one rejection. */
-  run(work: () => Promise<T>): Promise<T> {
-    this.#landing ??= work().finally(this.#end);
+  /**
+   * Does the work, unless another has begun to: all get its one value, or its one rejection.
+   *
+   * @param work - Calls `ending` once it has what it came for.
+   */
+  run(work: (ending: () => void) => Promise<T>): Promise<T> {
+    if (this.#landing === undefined) {
+      this.#phase = 'under-way';
+      const ending = () => {
+        this.#phase = 'ending';
+      };
+      this.#landing = work(ending).finally(this.#end);
+    }
     return this.#landing;
   }
 }

@@ -20,6 +20,17 @@ export function tagName(tag: string): string {
   return /^[\w-]{1,64}$/.test(tag) ? `t.${tag}` : `h.${hash('sha1', tag)}`;
 }
 
+/** The counters of tags of the site's own, each once. @param what - The method that was given them. */
+export function tagNames(tags: Iterable<string>, what: string): string[] {
+  // Its letters would do as tags.
+  if (typeof tags === 'string') {
+    throw new TypeError(
+      `${what} got the tags ${JSON.stringify(tags)}. Give a list: [${JSON.stringify(tags)}].`,
+    );
+  }
+  return [...new Set([...tags].map(tagName))];
+}
+
 /** The counter of this URL alone. @throws TypeError if it is not absolute. */
 export function nameOfUrl(url: string): string {
   return bucketName('u', withoutFragment(checkAbsolute(url)));

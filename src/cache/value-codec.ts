@@ -1,4 +1,5 @@
 import { CacheValueError } from '../errors';
+import { Envelope, isEnvelope, newHead, packEnvelope, unpackEnvelope } from './envelope';
 import { importByPath } from './import-path';
 import { jsonSerializer, msgpackSerializer, type Serializer } from './serializers';
 
@@ -28,7 +29,7 @@ export class ValueCodec {
   /** @throws CacheValueError, naming `key`, if `value` cannot be stored. */
   encode(value: unknown, key: string): number | Buffer {
     try {
-      return this.#encode(value);
+      return value instanceof Envelope ? this.#seal(value) : this.#encode(value);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new CacheValueError(`${JSON.stringify(key)} was not stored. ${reason}`, key, {
@@ -40,11 +41,29 @@ export class ValueCodec {
   #encode(value: unknown): number | Buffer {
     // Whatever a serializer makes of it, reading it back would look like a miss.
     if (value === undefined) throw new TypeError('undefined cannot be told from a miss.');
-    if (this.#isCustom) return Buffer.from(this.#serializer.dump(value));
+    if (this.#isCustom) {
+      const bytes = Buffer.from(this.#serializer.dump(value));
+      // Without one of its own it would be taken for what it looks like.
+      return isEnvelope(bytes) ? packEnvelope(newHead(), new Map(), bytes) : bytes;
+    }
     if (Number.isSafeInteger(value)) return value as number;
     if (Buffer.isBuffer(value)) return tagged(BUFFER, value);
     if (value instanceof Uint8Array) return tagged(UINT8_ARRAY, value);
     return tagged(SERIALIZED, this.#serializer.dump(value));
+  }
+
+  #seal({ head, content }: Envelope): Buffer {
+    if (content === undefined) return head;
+    const encoded = this.#encode(content.value);
+    return packEnvelope(head, content.counters, bytesOf(encoded));
+  }
+
+  #unseal(stored: Buffer): Envelope {
+    const { head, content } = unpackEnvelope(stored);
+    if (content === undefined) return new Envelope(head);
+    const { counters, value } = content;
+    // What it holds may look like one itself, but is not.
+    return new Envelope(head, { counters, value: this.#decodeBytes(value) });
   }
 
   /**
@@ -54,6 +73,10 @@ export class ValueCodec {
    */
   decode(stored: number | Buffer): unknown {
     if (typeof stored === 'number') return stored;
+    return isEnvelope(stored) ? this.#unseal(stored) : this.#decode(stored);
+  }
+
+  #decode(stored: Buffer): unknown {
     if (this.#isCustom) return this.#serializer.load(stored);
     switch (stored[0]) {
       case BUFFER:
@@ -69,17 +92,18 @@ export class ValueCodec {
 
   /** Like `encode`, for stores that hold bytes only: integers become their decimal digits. */
   encodeBytes(value: unknown, key: string): Buffer {
-    const encoded = this.encode(value, key);
-    return typeof encoded === 'number' ? Buffer.from(String(encoded)) : encoded;
+    return bytesOf(this.encode(value, key));
   }
 
   /** Reads what `encodeBytes` wrote, or what a server counted up. */
   decodeBytes(bytes: Buffer): unknown {
-    if (this.#isCustom) return this.#serializer.load(bytes);
+    return isEnvelope(bytes) ? this.#unseal(bytes) : this.#decodeBytes(bytes);
+  }
+
+  #decodeBytes(bytes: Buffer): unknown {
     const first = bytes[0];
-    if (first === undefined || (first !== 0x2d && (first < 0x30 || first > 0x39))) {
-      return this.decode(bytes);
-    }
+    const isDigits = first !== undefined && (first === 0x2d || (first >= 0x30 && first <= 0x39));
+    if (this.#isCustom || !isDigits) return this.#decode(bytes);
     // Memcached writes spaces over the digits that counting down leaves too many.
     const text = bytes.toString('latin1');
     const integer = Number(text);
@@ -106,6 +130,10 @@ function resolveSerializer(serializer: SerializerOption): Serializer {
     `options.serializer is ${JSON.stringify(serializer)}. Give 'msgpack', 'json', an object with dump(value) and load(bytes), or the path of one ('./serializer.js#mine').`,
     { cause },
   );
+}
+
+function bytesOf(encoded: number | Buffer): Buffer {
+  return typeof encoded === 'number' ? Buffer.from(String(encoded)) : encoded;
 }
 
 function tagged(tag: number, bytes: Uint8Array): Buffer {

@@ -184,6 +184,17 @@ export async function values(): Promise<void> {
     isExactly<typeof made, { a: number }>(true);
     const given = await backend.getOrSet('k', 'text');
     isExactly<typeof given, string>(true);
+    const tagged = await backend.getOrSet('k', async () => ({ id: 1 }), 10, {
+      tags: ({ id }) => [`product:${id.toFixed()}`],
+    });
+    isExactly<typeof tagged, { id: number }>(true);
+    await backend.getOrSet('k', 'text', 10, { version: 2, tags: ['product:1'] });
+    await backend.add('k', 1, 10, { tags: ['product:1'] });
+    await backend.setMany({ k: 1 }, 10, { tags: ['product:1'] });
+    // @ts-expect-error: what is read has no tags to give
+    await backend.get('k', undefined, { tags: ['product:1'] });
+    // @ts-expect-error: tags stand in a list
+    await backend.set('k', 1, 10, { tags: 'product:1' });
     await backend.set('k', 1, null, { version: 2 });
     await backend.setMany(new Map([['k', 1]]), 10);
     // @ts-expect-error: seconds are a number

@@ -2,11 +2,15 @@ import {
   type CacheParams,
   type CullingOptions,
   collect,
+  contentOf,
   type Entries,
+  type StoreOptions,
   toPairs,
   type VersionOption,
 } from '../../cache/base-cache';
+import { Envelope, isEnvelope, newHead } from '../../cache/envelope';
 import type { FrozenValue } from '../../cache/frozen-value';
+import { FILL_SECONDS, type Fill, type FillToken } from '../../cache/get-or-set';
 import { digestOf } from '../../cache/keys';
 import { expiryOf, isExpiredAtOnce, type Timeout } from '../../cache/timeouts';
 import {
@@ -41,6 +45,9 @@ export interface DatabaseOptions extends ServerOptions, CullingOptions {
 
 /** Bytes of the values in one statement of `setMany`, for servers limit that, too. */
 const MAX_STATEMENT_BYTES = 4 * 1024 * 1024;
+
+/** Times that a row is gone again which was in the way of a fill's. */
+const FILL_ATTEMPTS = 3;
 
 /** A table in an open database, and what stands before it. */
 interface Place {
@@ -110,9 +117,16 @@ export class DatabaseCache extends ServerCache {
     fallback?: unknown,
     { version }: VersionOption = {},
   ): Promise<unknown> {
+    const stored = await this.getStored(key, { version });
+    return stored === undefined ? fallback : contentOf(stored);
+  }
+
+  /** @internal */
+  protected override async getStored(key: string, { version }: VersionOption): Promise<unknown> {
     const finalKey = this.makeAndValidateKey(key, version);
+    const expected = this.expectedCounters(finalKey);
     const found = await this.#find([finalKey], { operation: 'get', key });
-    return found.has(finalKey) ? found.get(finalKey) : fallback;
+    return this.opened(finalKey, found.get(finalKey), expected);
   }
 
   override async getMany<T = unknown>(
@@ -122,31 +136,32 @@ export class DatabaseCache extends ServerCache {
     const finalKeys = new Map(
       [...keys].map((key) => [key, this.makeAndValidateKey(key, version)] as const),
     );
-    const values = await this.#find([...new Set(finalKeys.values())], { operation: 'getMany' });
-    const found = Object.create(null) as Record<string, T>;
-    for (const [key, finalKey] of finalKeys) {
-      if (values.has(finalKey)) found[key] = values.get(finalKey) as T;
-    }
-    return found;
+    const stored = await this.#find([...new Set(finalKeys.values())], { operation: 'getMany' });
+    const found = [...finalKeys.values()].map((finalKey) => stored.get(finalKey));
+    const values = (await this.openedMany([...finalKeys.values()], found)).map(contentOf);
+    return collect([...finalKeys.keys()], values as (T | undefined)[]);
   }
 
   override async hasKey(key: string, { version }: VersionOption = {}): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
     if (!isStorableKey(finalKey)) return false;
     const { table, guard } = this.#placeFor('read');
-    const work = () => table.has(finalKey, Date.now());
-    return this.read(guard, { operation: 'hasKey', key }, work, false);
+    const work = () => table.startOf(finalKey, Date.now());
+    const start = await this.read(guard, { operation: 'hasKey', key }, work, undefined);
+    if (start === undefined || !isEnvelope(start)) return start !== undefined;
+    return (await this.getStored(key, { version })) !== undefined;
   }
 
   override async set(
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version, tags }: StoreOptions = {},
   ): Promise<void> {
     const finalKey = this.makeAndValidateKey(key, version);
     const seconds = this.resolveTimeout(timeout, key);
-    const bytes = this.codec.encodeBytes(value, key);
+    const stored = tags === undefined ? value : await this.withTags(value, tags, 'set', key);
+    const bytes = this.codec.encodeBytes(stored, key);
     const failure = { operation: 'set', key };
     const place = this.#placeFor('write');
     const work = () => this.#set(place, finalKey, bytes, seconds, failure);
@@ -156,15 +171,18 @@ export class DatabaseCache extends ServerCache {
   override async setMany(
     entries: Entries,
     timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version, tags }: StoreOptions = {},
   ): Promise<string[]> {
     const failure = { operation: 'setMany' };
     const seconds = this.resolveTimeout(timeout, 'setMany()');
     const expiresAt = expiryOf(seconds);
     const rows = new Map<string, Row & { readonly ownKey: string }>();
-    for (const [ownKey, value] of toPairs(entries)) {
+    const pairs = toPairs(entries);
+    for (const [ownKey, stored] of tags === undefined
+      ? pairs
+      : await this.allWithTags(pairs, tags)) {
       const key = this.makeAndValidateKey(ownKey, version);
-      rows.set(key, { ownKey, key, value: this.codec.encodeBytes(value, ownKey), expiresAt });
+      rows.set(key, { ownKey, key, value: this.codec.encodeBytes(stored, ownKey), expiresAt });
     }
     const unstorable = [...rows.values()].filter(({ key }) => !isStorableKey(key));
     for (const { key } of unstorable) rows.delete(key);
@@ -194,15 +212,28 @@ export class DatabaseCache extends ServerCache {
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version, tags }: StoreOptions = {},
   ): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
     const seconds = this.resolveTimeout(timeout, key);
-    const bytes = this.codec.encodeBytes(value, key);
+    const stored = tags === undefined ? value : await this.withTags(value, tags, 'add', key);
+    const bytes = this.codec.encodeBytes(stored, key);
     const failure = { operation: 'add', key };
     const place = this.#placeFor('write');
-    const work = () => this.#add(place, finalKey, bytes, seconds, failure);
-    return this.write(place.guard, failure, work, false);
+    const work = async () =>
+      (await this.#add(place, finalKey, bytes, seconds, failure)) ||
+      this.#storedIn(place, finalKey, failure);
+    for (;;) {
+      const answer = await this.write(place.guard, failure, work, false);
+      if (typeof answer === 'boolean') return answer;
+      // What is there may stand for no value.
+      if ((await this.opened(finalKey, answer)) !== undefined) return false;
+      const replace = () =>
+        this.#attempt(place, failure, false, () =>
+          this.#replace(place, finalKey, answer.head, bytes, seconds),
+        );
+      if (await this.write(place.guard, failure, replace, false)) return true;
+    }
   }
 
   override async touch(
@@ -217,13 +248,19 @@ export class DatabaseCache extends ServerCache {
     const place = this.#placeFor('write');
     const work = async () => {
       await this.#makeRoom(place, 0, failure);
-      return this.#attempt(place, failure, false, () =>
-        isExpiredAtOnce(seconds)
-          ? place.table.deleteLive(finalKey, Date.now())
-          : place.table.touch(finalKey, expiryOf(seconds), Date.now()),
-      );
+      return touch(true);
     };
-    return this.write(place.guard, failure, work, false);
+    const touch = (isPlain: boolean) =>
+      this.#attempt(place, failure, false, () =>
+        isExpiredAtOnce(seconds)
+          ? place.table.deleteLive(finalKey, Date.now(), isPlain)
+          : place.table.touch(finalKey, expiryOf(seconds), Date.now(), isPlain),
+      );
+    const workOrFind = async () => (await work()) || this.#storedIn(place, finalKey, failure);
+    const answer = await this.write(place.guard, failure, workOrFind, false);
+    if (typeof answer === 'boolean') return answer;
+    const isLive = (await this.opened(finalKey, answer)) !== undefined;
+    return isLive && this.write(place.guard, failure, () => touch(false), false);
   }
 
   override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
@@ -269,6 +306,52 @@ export class DatabaseCache extends ServerCache {
     const databases = [...this.#databases];
     this.#databases.clear();
     await Promise.all(databases.map((database) => database.release(this)));
+  }
+
+  /** @internal */
+  override async beginFill(key: string, { version }: VersionOption = {}): Promise<Fill> {
+    const finalKey = this.makeKey(key, version);
+    if (!isStorableKey(finalKey)) return {};
+    const place = this.#placeFor('write');
+    const failure = { operation: 'getOrSet', key };
+    const head = newHead();
+    const work = async (): Promise<Fill> => {
+      for (let attempt = 1; attempt <= FILL_ATTEMPTS; attempt += 1) {
+        const isFree = await this.#add(place, finalKey, head, FILL_SECONDS, failure);
+        if (isFree) return { token: head };
+        const [row] = await place.table.find([finalKey], Date.now());
+        if (row !== undefined && !row.isExpired) return { value: this.decode(row.value, failure) };
+      }
+      return {};
+    };
+    const { value, token } = await this.write<Fill>(place.guard, failure, work, {});
+    return token === undefined ? this.fillOver(finalKey, value) : { token };
+  }
+
+  /** @internal */
+  override async endFill(
+    key: string,
+    token: FillToken,
+    stored: unknown,
+    timeout: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<boolean> {
+    if (token === undefined) return true;
+    const head = token as Buffer;
+    const finalKey = this.makeKey(key, version);
+    const seconds = this.resolveTimeout(timeout, key);
+    const bytes = stored === undefined ? undefined : this.codec.encodeBytes(stored, key);
+    const place = this.#placeFor('write');
+    const failure = { operation: 'getOrSet', key };
+    const work = () =>
+      this.#attempt(place, failure, true, async () => {
+        if (bytes !== undefined) return this.#replace(place, finalKey, head, bytes, seconds);
+        if (await place.table.deleteIf(finalKey, head)) return true;
+        // What was purged softly is shown on.
+        const found = await this.#storedIn(place, finalKey, failure);
+        return found !== false && found.head.equals(head);
+      });
+    return this.write(place.guard, failure, work, true);
   }
 
   /** @internal */
@@ -454,7 +537,7 @@ export class DatabaseCache extends ServerCache {
     // Nothing would be left to be stored: only the answer matters.
     if (isExpiredAtOnce(seconds)) {
       return this.#attempt(place, failure, false, async () => {
-        const isLive = await place.table.has(finalKey, Date.now());
+        const isLive = (await place.table.startOf(finalKey, Date.now())) !== undefined;
         if (!isLive) await place.table.deleteExpiredOf([finalKey], Date.now());
         return !isLive;
       });
@@ -462,6 +545,34 @@ export class DatabaseCache extends ServerCache {
     await this.#makeRoom(place, 1, failure);
     const row = { key: finalKey, value, expiresAt: expiryOf(seconds) };
     return this.#attempt(place, failure, false, () => place.table.add(row, Date.now()));
+  }
+
+  /** The envelope that is there; `false`: there is something else, or nothing. */
+  async #storedIn(
+    { table }: Place,
+    finalKey: string,
+    failure: CacheFailure,
+  ): Promise<Envelope | false> {
+    if (!isStorableKey(finalKey)) return false;
+    const start = await table.startOf(finalKey, Date.now());
+    if (start === undefined || !isEnvelope(start)) return false;
+    const [row] = await table.find([finalKey], Date.now());
+    if (row === undefined || row.isExpired) return false;
+    const stored = this.decode(row.value, failure);
+    return stored instanceof Envelope && stored;
+  }
+
+  /** Replaces what is in this envelope, if it is still there. @returns whether it was */
+  #replace(
+    { table }: Place,
+    finalKey: string,
+    head: Buffer,
+    value: Buffer,
+    seconds: number | null,
+  ): Promise<boolean> {
+    if (isExpiredAtOnce(seconds)) return table.deleteIf(finalKey, head, true);
+    const row = { key: finalKey, value, expiresAt: expiryOf(seconds) };
+    return table.swap(row, head, Date.now(), true);
   }
 
   async #incr(
@@ -482,7 +593,8 @@ export class DatabaseCache extends ServerCache {
     for (;;) {
       const [row] = await table.find([finalKey], Date.now());
       const isLive = row !== undefined && !row.isExpired;
-      const value = isLive ? this.decode(row.value, { operation, key }) : undefined;
+      const stored = isLive ? this.decode(row.value, { operation, key }) : undefined;
+      const value = await this.opened(finalKey, stored);
       const sum = this.addTo(key, value, delta, operation);
       const next = { key: finalKey, value: this.codec.encodeBytes(sum, key), expiresAt };
       if (await table.swap(next, row!.value, Date.now())) return sum;

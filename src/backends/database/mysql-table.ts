@@ -29,21 +29,27 @@ export class MysqlTable extends CacheTable {
     return insertId !== 1n;
   }
 
-  override async touch(key: string, expiresAt: number, now: number): Promise<boolean> {
+  override async touch(
+    key: string,
+    expiresAt: number,
+    now: number,
+    isPlain: boolean,
+  ): Promise<boolean> {
     const { insertId } = await this.run(this.sql`
       update ${this.id}
       set ${this.expiresColumn} = if(last_insert_id(1) = 1, ${this.instant(expiresAt)}, null)
-      where ${this.keyColumn} = ${this.key(key)} and ${this.expiresColumn} >= ${this.instant(now)}`);
+      where ${this.keyColumn} = ${this.key(key)} and ${this.expiresColumn} >= ${this.instant(now)}
+        ${this.andPlain(isPlain)}`);
     return insertId === 1n;
   }
 
-  override async swap(row: Row, before: Buffer, now: Instant): Promise<boolean> {
+  override async swap(row: Row, before: Buffer, now: Instant, isStart = false): Promise<boolean> {
     const { sql, keyColumn, valueColumn, expiresColumn } = this;
     const { insertId } = await this.run(sql`
       update ${this.id}
       set ${valueColumn} = ${row.value},
         ${expiresColumn} = if(last_insert_id(1) = 1, ${this.instant(row.expiresAt)}, null)
-      where ${keyColumn} = ${this.key(row.key)} and ${valueColumn} = ${before}
+      where ${keyColumn} = ${this.key(row.key)} and ${this.holds(before, isStart)}
         and ${expiresColumn} >= ${this.instant(now)}`);
     return insertId === 1n;
   }

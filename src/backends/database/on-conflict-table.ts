@@ -17,10 +17,16 @@ export abstract class OnConflictTable extends CacheTable {
     return affected(result) > 0;
   }
 
-  override async touch(key: string, expiresAt: number, now: number): Promise<boolean> {
+  override async touch(
+    key: string,
+    expiresAt: number,
+    now: number,
+    isPlain: boolean,
+  ): Promise<boolean> {
     const result = await this.run(this.sql`
       update ${this.id} set ${this.expiresColumn} = ${this.instant(expiresAt)}
-      where ${this.keyColumn} = ${this.key(key)} and ${this.expiresColumn} >= ${this.instant(now)}`);
+      where ${this.keyColumn} = ${this.key(key)} and ${this.expiresColumn} >= ${this.instant(now)}
+        ${this.andPlain(isPlain)}`);
     return affected(result) > 0;
   }
 

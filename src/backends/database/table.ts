@@ -1,4 +1,5 @@
 import type { QueryResult, RawBuilder } from 'kysely';
+import { MAGIC } from '../../cache/envelope';
 import { CacheUnavailableError, CacheValueError, InvalidCacheBackendError } from '../../errors';
 import type { OpenDatabase } from './database';
 import { type Instant, toUtcText } from './instants';
@@ -51,8 +52,13 @@ export abstract class CacheTable {
   /** Stores a row unless a live one has its key. @returns whether it did */
   abstract add(row: Row, now: Instant): Promise<boolean>;
 
-  /** Gives a live row a new expiry. @returns whether there was one */
-  abstract touch(key: string, expiresAt: number, now: number): Promise<boolean>;
+  /**
+   * Gives a live row a new expiry.
+   *
+   * @param isPlain - Whether it must not hold an envelope.
+   * @returns whether there was one
+   */
+  abstract touch(key: string, expiresAt: number, now: number, isPlain: boolean): Promise<boolean>;
 
   /**
    * Adds to the integer of a live row.
@@ -84,19 +90,27 @@ export abstract class CacheTable {
     }));
   }
 
-  async has(key: string, now: number): Promise<boolean> {
-    const { rows } = await this.run(this.sql`
-      select 1 from ${this.id}
+  /** Where a live value begins; `undefined` if there is none. */
+  async startOf(key: string, now: number): Promise<Buffer | undefined> {
+    const { sql } = this;
+    const { rows } = await this.run<{ start: unknown }>(sql`
+      select ${this.firstBytes(MAGIC.length)} as ${sql.id('start')} from ${this.id}
       where ${this.keyColumn} = ${this.key(key)} and ${this.expiresColumn} >= ${this.instant(now)}`);
-    return rows.length > 0;
+    const [row] = rows;
+    return row === undefined ? undefined : asBuffer(row.start);
   }
 
-  /** Replaces a live row if it still holds `before`. @returns whether it did */
-  async swap(row: Row, before: Buffer, now: Instant): Promise<boolean> {
+  /**
+   * Replaces a live row if it still holds `before`.
+   *
+   * @param isStart - Whether it is enough that its value begins so.
+   * @returns whether it did
+   */
+  async swap(row: Row, before: Buffer, now: Instant, isStart = false): Promise<boolean> {
     const result = await this.run(this.sql`
       update ${this.id}
       set ${this.valueColumn} = ${row.value}, ${this.expiresColumn} = ${this.instant(row.expiresAt)}
-      where ${this.keyColumn} = ${this.key(row.key)} and ${this.valueColumn} = ${before}
+      where ${this.keyColumn} = ${this.key(row.key)} and ${this.holds(before, isStart)}
         and ${this.expiresColumn} >= ${this.instant(now)}`);
     return affected(result) > 0;
   }
@@ -105,11 +119,12 @@ export abstract class CacheTable {
     return this.deleteWhere(this.sql`${this.keyColumn} in (${this.keyList(keys)})`);
   }
 
-  /** Removes a live row. @returns whether there was one */
-  async deleteLive(key: string, now: number): Promise<boolean> {
+  /** Removes a live row. @param isPlain - As in {@link touch}. @returns whether there was one */
+  async deleteLive(key: string, now: number, isPlain: boolean): Promise<boolean> {
     const result = await this.run(this.sql`
       delete from ${this.id}
-      where ${this.keyColumn} = ${this.key(key)} and ${this.expiresColumn} >= ${this.instant(now)}`);
+      where ${this.keyColumn} = ${this.key(key)} and ${this.expiresColumn} >= ${this.instant(now)}
+        ${this.andPlain(isPlain)}`);
     return affected(result) > 0;
   }
 
@@ -123,11 +138,11 @@ export abstract class CacheTable {
     return this.deleteWhere(this.sql`${this.expiresColumn} < ${this.instant(now)}`);
   }
 
-  /** Removes a row if it still holds `value`. @returns whether it did */
-  async deleteIf(key: string, value: Buffer): Promise<boolean> {
+  /** Removes a row if it still holds `value`, or begins so. @returns whether it did */
+  async deleteIf(key: string, value: Buffer, isStart = false): Promise<boolean> {
     const result = await this.run(this.sql`
       delete from ${this.id}
-      where ${this.keyColumn} = ${this.key(key)} and ${this.valueColumn} = ${value}`);
+      where ${this.keyColumn} = ${this.key(key)} and ${this.holds(value, isStart)}`);
     return affected(result) > 0;
   }
 
@@ -180,6 +195,22 @@ export abstract class CacheTable {
         if (isFinal || !isDeadlock(Object(error))) throw this.explain(error);
       }
     }
+  }
+
+  protected holds(value: Buffer, isStart: boolean): RawBuilder<unknown> {
+    const { sql } = this;
+    return isStart
+      ? sql`${this.firstBytes(value.length)} = ${value}`
+      : sql`${this.valueColumn} = ${value}`;
+  }
+
+  protected andPlain(isPlain: boolean): RawBuilder<unknown> {
+    const { sql } = this;
+    return isPlain ? sql`and ${this.firstBytes(MAGIC.length)} <> ${MAGIC}` : sql``;
+  }
+
+  protected firstBytes(length: number): RawBuilder<unknown> {
+    return this.sql`substr(${this.valueColumn}, 1, ${this.sql.lit(length)})`;
   }
 
   /** A key as a parameter. */

@@ -1,11 +1,15 @@
 import {
   type CacheParams,
   collect,
+  contentOf,
   type Entries,
+  type StoreOptions,
   toPairs,
   type VersionOption,
 } from '../../cache/base-cache';
+import { Envelope, isEnvelope, newHead } from '../../cache/envelope';
 import type { FrozenValue } from '../../cache/frozen-value';
+import { FILL_SECONDS, type Fill, type FillToken } from '../../cache/get-or-set';
 import { digestOf, keyFaults } from '../../cache/keys';
 import type { Timeout } from '../../cache/timeouts';
 import { CacheKeyNotFoundError, CacheValueError, InvalidCacheKeyError } from '../../errors';
@@ -14,7 +18,17 @@ import { serverList } from '../server-list';
 import { parseAddress } from './address';
 import { Cluster } from './cluster';
 import { EXPIRED, expirationOf } from './expiration';
-import { addItem, deleteItem, KIND, pageOf, readItem, storeItem, storePage } from './item';
+import {
+  addItem,
+  deleteItem,
+  deleteItemRead,
+  KIND,
+  pageOf,
+  readItem,
+  replaceItem,
+  storeItem,
+  storePage,
+} from './item';
 import { isMemjsClient, loadMemjs, type MemjsClient } from './memjs';
 import type { Asker, MemcachedNode } from './node';
 import { countExtras, OPCODES, type Reply, STATUS, storeExtras, touchExtras } from './protocol';
@@ -127,23 +141,31 @@ export class MemcachedCache extends ServerCache {
     fallback?: unknown,
     { version }: VersionOption = {},
   ): Promise<unknown> {
+    const stored = await this.getStored(key, { version });
+    return stored === undefined ? fallback : contentOf(stored);
+  }
+
+  /** @internal */
+  protected override async getStored(key: string, { version }: VersionOption): Promise<unknown> {
     const finalKey = this.makeAndValidateKey(key, version);
     const node = this.#cluster.nodeOf(finalKey);
     const failure = { operation: 'get', key };
-    const work = (asker: Asker) => this.#valueOf(asker, finalKey, failure);
-    const value = await this.#read(node, failure, work, undefined);
-    return value === undefined ? fallback : value;
+    const expected = this.expectedCounters(finalKey);
+    const work = (asker: Asker) => this.#storedAt(asker, finalKey, failure);
+    const stored = await this.#read(node, failure, work, undefined);
+    return stored instanceof Envelope ? this.opened(finalKey, stored, expected) : stored;
   }
 
   override async set(
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version, tags }: StoreOptions = {},
   ): Promise<void> {
     const finalKey = this.makeAndValidateKey(key, version);
     const expiration = expirationOf(this.resolveTimeout(timeout, key));
-    const bytes = this.codec.encodeBytes(value, key);
+    const stored = tags === undefined ? value : await this.withTags(value, tags, 'set', key);
+    const bytes = this.codec.encodeBytes(stored, key);
     const node = this.#cluster.nodeOf(finalKey);
     const work = (asker: Asker) => store(asker, { key, finalKey, bytes, expiration });
     await this.#write(node, { operation: 'set', key }, work, undefined);
@@ -153,15 +175,29 @@ export class MemcachedCache extends ServerCache {
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version, tags }: StoreOptions = {},
   ): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
     const expiration = expirationOf(this.resolveTimeout(timeout, key));
-    const bytes = this.codec.encodeBytes(value, key);
+    const stored = tags === undefined ? value : await this.withTags(value, tags, 'add', key);
+    const bytes = this.codec.encodeBytes(stored, key);
+    const item = { key, finalKey, bytes, kind: KIND.value, expiration };
     const node = this.#cluster.nodeOf(finalKey);
-    const work = (asker: Asker) =>
-      addItem(asker, { key, finalKey, bytes, kind: KIND.value, expiration });
-    return this.#write(node, { operation: 'add', key }, work, false);
+    const failure = { operation: 'add', key };
+    const work = async (asker: Asker): Promise<boolean | Reply | undefined> =>
+      (await addItem(asker, item)) || taggedIn(await readItem(asker, finalKey));
+    for (;;) {
+      const answer = await this.#write(node, failure, work, false);
+      if (typeof answer === 'boolean') return answer;
+      if (answer === undefined) continue;
+      // What is there may stand for no value.
+      const found = this.decode(answer.value, failure);
+      if (!(found instanceof Envelope) || (await this.opened(finalKey, found)) !== undefined) {
+        return false;
+      }
+      const replace = (asker: Asker) => replaceItem(asker, item, answer.cas);
+      if (await this.#write(node, failure, replace, false)) return true;
+    }
   }
 
   override async touch(
@@ -172,11 +208,16 @@ export class MemcachedCache extends ServerCache {
     const finalKey = this.makeAndValidateKey(key, version);
     const extras = touchExtras(expirationOf(this.resolveTimeout(timeout, key)));
     const node = this.#cluster.nodeOf(finalKey);
-    const work = async (asker: Asker) => {
-      const request = { opcode: OPCODES.touch, key: finalKey, extras };
-      return (await asker.ask(request, STATUS.notFound)).status === STATUS.ok;
+    const failure = { operation: 'touch', key };
+    const work = async (asker: Asker): Promise<boolean | Reply> => {
+      // With its value: it may stand for none.
+      const request = { opcode: OPCODES.getAndTouch, key: finalKey, extras };
+      const reply = await asker.ask(request, STATUS.notFound);
+      return reply.status === STATUS.ok && (isTagged(reply) ? reply : true);
     };
-    return this.#write(node, { operation: 'touch', key }, work, false);
+    const answer = await this.#write(node, failure, work, false);
+    if (typeof answer === 'boolean') return answer;
+    return (await this.opened(finalKey, this.decode(answer.value, failure))) !== undefined;
   }
 
   override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
@@ -203,18 +244,19 @@ export class MemcachedCache extends ServerCache {
   ): Promise<Record<string, T>> {
     const unique = [...new Set(keys)];
     const finalKeys = unique.map((key) => this.makeAndValidateKey(key, version));
-    const values: unknown[] = new Array(unique.length).fill(undefined);
+    const stored: unknown[] = new Array(unique.length).fill(undefined);
     await this.#eachNode(finalKeys, async (node, places) => {
       const work = (asker: Asker) =>
         Promise.all(
           places.map((i) => {
             const failure = { operation: 'getMany', key: unique[i]! };
-            return this.#valueOf(asker, finalKeys[i]!, failure);
+            return this.#storedAt(asker, finalKeys[i]!, failure);
           }),
         );
       const found = await this.#read(node, { operation: 'getMany' }, work, []);
-      for (const [n, i] of places.entries()) values[i] = found[n];
+      for (const [n, i] of places.entries()) stored[i] = found[n];
     });
+    const values = (await this.openedMany(finalKeys, stored)).map(contentOf);
     return collect(unique, values as T[]);
   }
 
@@ -227,14 +269,15 @@ export class MemcachedCache extends ServerCache {
   override async setMany(
     entries: Entries,
     timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version, tags }: StoreOptions = {},
   ): Promise<string[]> {
     // Of keys given twice, the last entry counts.
     const pairs = [...new Map(toPairs(entries))];
-    const items = pairs.map(([key, value]) => ({
+    const all = tags === undefined ? pairs : await this.allWithTags(pairs, tags);
+    const items = all.map(([key, stored]) => ({
       key,
       finalKey: this.makeAndValidateKey(key, version),
-      bytes: this.codec.encodeBytes(value, key),
+      bytes: this.codec.encodeBytes(stored, key),
       expiration: expirationOf(this.resolveTimeout(timeout, key)),
     }));
     const failed: string[] = [];
@@ -250,8 +293,8 @@ export class MemcachedCache extends ServerCache {
         );
         return outcomes.flat();
       };
-      const all = places.map((i) => items[i]!.key);
-      failed.push(...(await this.#write(node, { operation: 'setMany' }, work, all)));
+      const keys = places.map((i) => items[i]!.key);
+      failed.push(...(await this.#write(node, { operation: 'setMany' }, work, keys)));
     });
     return failed;
   }
@@ -298,6 +341,8 @@ export class MemcachedCache extends ServerCache {
       throw new CacheKeyNotFoundError(key, method);
     }
     if (reply.status === STATUS.notANumber) {
+      const stored = await this.#countable(node, key, finalKey);
+      if (stored.isInEnvelope) return this.addTo(key, stored.value, delta, method);
       throw new CacheValueError(
         `${call}: the entry holds no integer of zero or above, and Memcached counts no other.`,
         key,
@@ -391,7 +436,7 @@ export class MemcachedCache extends ServerCache {
     const finalKey = this.#pageKey(key);
     const node = this.#cluster.nodeOf(finalKey);
     const failure = { operation: 'get', key };
-    const work = (asker: Asker) => this.#valueOf(asker, finalKey, failure);
+    const work = (asker: Asker) => this.#storedAt(asker, finalKey, failure);
     return node.run(work, deadlineMs);
   }
 
@@ -427,6 +472,54 @@ export class MemcachedCache extends ServerCache {
     return node.run(work, deadlineMs);
   }
 
+  /** @internal */
+  override async beginFill(key: string, { version }: VersionOption = {}): Promise<Fill> {
+    const finalKey = this.makeKey(key, version);
+    const node = this.#cluster.nodeOf(finalKey);
+    const failure = { operation: 'getOrSet', key };
+    const head = newHead();
+    const expiration = expirationOf(FILL_SECONDS);
+    const item = { key, finalKey, bytes: head, kind: KIND.value, expiration };
+    const work = async (asker: Asker): Promise<Fill> => {
+      for (;;) {
+        if (await addItem(asker, item)) return { token: head };
+        const found = await readItem(asker, finalKey);
+        if (found !== undefined) return { value: await this.#decoded(asker, found, failure) };
+      }
+    };
+    const { value, token } = await this.#write<Fill>(node, failure, work, {});
+    return token === undefined ? this.fillOver(finalKey, value) : { token };
+  }
+
+  /** @internal */
+  override async endFill(
+    key: string,
+    token: FillToken,
+    stored: unknown,
+    timeout: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<boolean> {
+    if (token === undefined) return true;
+    const head = token as Buffer;
+    const finalKey = this.makeKey(key, version);
+    const node = this.#cluster.nodeOf(finalKey);
+    const expiration = expirationOf(this.resolveTimeout(timeout, key));
+    const bytes = stored === undefined ? head : this.codec.encodeBytes(stored, key);
+    const item = { key, finalKey, bytes, kind: KIND.value, expiration };
+    const work = async (asker: Asker) => {
+      const found = await readItem(asker, finalKey);
+      if (found === undefined || !isTagged(found)) return false;
+      if (!found.value.subarray(0, head.length).equals(head)) return false;
+      const isPlaceholder = found.value.length === head.length;
+      // What was purged softly is shown on.
+      if (stored === undefined && !isPlaceholder) return true;
+      return stored === undefined || expiration === EXPIRED
+        ? deleteItemRead(asker, finalKey, found.cas)
+        : replaceItem(asker, item, found.cas);
+    };
+    return this.#write(node, { operation: 'getOrSet', key }, work, true);
+  }
+
   get #cluster(): Cluster {
     this.#openCluster ??= this.#connect();
     return this.#openCluster;
@@ -459,9 +552,26 @@ export class MemcachedCache extends ServerCache {
     throwFirst(await Promise.allSettled(groups.map(([node, places]) => work(node, places))));
   }
 
-  async #valueOf(asker: Asker, finalKey: string, failure: CacheFailure): Promise<unknown> {
+  /** What an entry that Memcached could not count on holds. */
+  async #countable(
+    node: MemcachedNode,
+    key: string,
+    finalKey: string,
+  ): Promise<{ readonly isInEnvelope: boolean; readonly value?: unknown }> {
+    const failure = { operation: 'incr', key };
+    const work = (asker: Asker) => readItem(asker, finalKey);
+    const found = await this.#read(node, failure, work, undefined);
+    if (found === undefined || !isTagged(found)) return { isInEnvelope: false };
+    const value = await this.opened(finalKey, this.decode(found.value, failure));
+    return { isInEnvelope: true, value };
+  }
+
+  async #storedAt(asker: Asker, finalKey: string, failure: CacheFailure): Promise<unknown> {
     const found = await readItem(asker, finalKey);
-    if (found === undefined) return undefined;
+    return found === undefined ? undefined : this.#decoded(asker, found, failure);
+  }
+
+  async #decoded(asker: Asker, found: Reply, failure: CacheFailure): Promise<unknown> {
     if (found.flags === KIND.value) return this.decode(found.value, failure);
     const page = await pageOf(asker, found);
     if (page === undefined) this.report(new TypeError('The item is no entry of a cache.'), failure);
@@ -473,6 +583,16 @@ export class MemcachedCache extends ServerCache {
     const finalKey = this.makeKey(key);
     return memcachedKeyFaults(finalKey).length === 0 ? finalKey : digestOf(finalKey);
   }
+}
+
+/** Whether an item is a value in an envelope. */
+function isTagged({ flags, value }: Reply): boolean {
+  return flags === KIND.value && isEnvelope(value);
+}
+
+/** The item, if it is in an envelope; `false` for any other; `undefined` for none. */
+function taggedIn(found: Reply | undefined): Reply | false | undefined {
+  return found === undefined || isTagged(found) ? found : false;
 }
 
 /** Stores a value, or what an expired one leaves: nothing. */

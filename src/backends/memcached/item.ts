@@ -72,6 +72,41 @@ export async function addItem(asker: Asker, item: ItemToStore): Promise<boolean>
   }
 }
 
+/**
+ * Stores an item in the place of one that was read, if that is still there.
+ *
+ * @returns whether it was. @throws as {@link storeItem} does
+ */
+export async function replaceItem(asker: Asker, item: ItemToStore, cas: Buffer): Promise<boolean> {
+  const { finalKey, bytes, kind, expiration } = item;
+  try {
+    const { status } = await asker.ask(
+      {
+        opcode: OPCODES.set,
+        key: finalKey,
+        cas,
+        extras: storeExtras(kind, expiration),
+        value: bytes,
+      },
+      STATUS.notFound,
+      STATUS.exists,
+    );
+    return status === STATUS.ok;
+  } catch (error) {
+    throw error instanceof MemcachedStatusError ? refusal(item, error) : error;
+  }
+}
+
+/** Removes an item that was read, if it is still there. @returns whether it was */
+export async function deleteItemRead(
+  asker: Asker,
+  finalKey: string,
+  cas: Buffer,
+): Promise<boolean> {
+  const request = { opcode: OPCODES.delete, key: finalKey, cas };
+  return (await asker.ask(request, STATUS.notFound, STATUS.exists)).status === STATUS.ok;
+}
+
 /** Removes an item. @returns whether there was one */
 export async function deleteItem(asker: Asker, finalKey: string): Promise<boolean> {
   const { status } = await asker.ask({ opcode: OPCODES.delete, key: finalKey }, STATUS.notFound);

@@ -8,7 +8,7 @@ export const OPCODES = {
   decrement: 0x06,
   flush: 0x08,
   noop: 0x0a,
-  touch: 0x1c,
+  getAndTouch: 0x1d,
 } as const;
 
 /** Answers that are not errors to every command. */

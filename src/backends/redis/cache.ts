@@ -1,12 +1,16 @@
 import {
   type CacheParams,
   collect,
+  contentOf,
   type Entries,
+  type StoreOptions,
   toPairs,
   type VersionOption,
 } from '../../cache/base-cache';
 import type { Deadline } from '../../cache/deadline';
+import { Envelope, isEnvelope, newHead } from '../../cache/envelope';
 import type { FrozenValue } from '../../cache/frozen-value';
+import { FILL_SECONDS, type Fill, type FillToken } from '../../cache/get-or-set';
 import type { Timeout } from '../../cache/timeouts';
 import { CacheKeyNotFoundError, CacheValueError } from '../../errors';
 import { groupBy } from '../group-by';
@@ -15,11 +19,13 @@ import type { RedisClient } from './client';
 import {
   expiry,
   type Found,
+  hasEnvelope,
   isWrongType,
   put,
   readAll,
   readBytes,
   readEach,
+  setExpiry,
   unlink,
 } from './commands';
 import type { RedisWork } from './connection';
@@ -28,7 +34,16 @@ import { type RedisLocation, topologyOf } from './location';
 import { RedisLock, type RedisLockOptions } from './lock';
 import type { RedisOptions } from './options';
 import { flush, removeMatching, scan } from './scan';
-import { COMPARE_AND_DELETE, COMPARE_AND_SET, INCREMENT, run } from './scripts';
+import {
+  COMPARE_AND_DELETE,
+  COMPARE_AND_SET,
+  DELETE_IF,
+  GET_OR_PUT,
+  INCREMENT,
+  REPLACE_IF,
+  run,
+  runForBytes,
+} from './scripts';
 import type { RedisTopology } from './topology';
 
 /** Seconds that mean the same as any more, and with which the server can still reckon. */
@@ -86,21 +101,29 @@ export class RedisCache extends ServerCache {
     fallback?: unknown,
     { version }: VersionOption = {},
   ): Promise<unknown> {
+    const stored = await this.getStored(key, { version });
+    return stored === undefined ? fallback : contentOf(stored);
+  }
+
+  /** @internal */
+  protected override async getStored(key: string, { version }: VersionOption): Promise<unknown> {
     const finalKey = this.makeAndValidateKey(key, version);
     const failure = { operation: 'get', key };
+    const expected = this.expectedCounters(finalKey);
     const work = (client: RedisClient) => readBytes(client, finalKey);
-    const value = this.#valueOf(await this.#read(failure, finalKey, work, null), failure);
-    return value === undefined ? fallback : value;
+    const stored = this.#valueOf(await this.#read(failure, finalKey, work, null), failure);
+    return stored instanceof Envelope ? this.opened(finalKey, stored, expected) : stored;
   }
 
   override async set(
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version, tags }: StoreOptions = {},
   ): Promise<void> {
     const finalKey = this.makeAndValidateKey(key, version);
-    const bytes = this.codec.encodeBytes(value, key);
+    const stored = tags === undefined ? value : await this.withTags(value, tags, 'set', key);
+    const bytes = this.codec.encodeBytes(stored, key);
     const seconds = this.#seconds(timeout, key);
     await this.#write(
       { operation: 'set', key },
@@ -115,17 +138,35 @@ export class RedisCache extends ServerCache {
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version, tags }: StoreOptions = {},
   ): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
-    const bytes = this.codec.encodeBytes(value, key);
+    const stored = tags === undefined ? value : await this.withTags(value, tags, 'add', key);
+    const bytes = this.codec.encodeBytes(stored, key);
     const seconds = this.#seconds(timeout, key);
-    const work = async (client: RedisClient) => {
+    const failure = { operation: 'add', key };
+    const work = async (client: RedisClient): Promise<boolean | Found> => {
       // Redis refuses to expire at once. It would be gone already, so only the answer matters.
-      if (seconds === 0) return (await client.call('exists', finalKey)) === 0;
-      return (await client.call('set', finalKey, bytes, 'nx', ...expiry(seconds))) === 'OK';
+      const isAdded =
+        seconds === 0
+          ? (await client.call('exists', finalKey)) === 0
+          : (await client.call('set', finalKey, bytes, 'nx', ...expiry(seconds))) === 'OK';
+      if (isAdded || !(await hasEnvelope(client, finalKey))) return isAdded;
+      return readBytes(client, finalKey);
     };
-    return this.#write({ operation: 'add', key }, finalKey, work, false);
+    for (;;) {
+      const answer = await this.#write(failure, finalKey, work, false);
+      if (typeof answer === 'boolean') return answer;
+      if (answer === null) continue;
+      // What is there may stand for no value.
+      const found = this.#valueOf(answer, failure);
+      if (!(found instanceof Envelope) || (await this.opened(finalKey, found)) !== undefined) {
+        return false;
+      }
+      if (seconds === 0 || (await this.#replace(failure, finalKey, found.head, bytes, seconds))) {
+        return true;
+      }
+    }
   }
 
   override async touch(
@@ -135,17 +176,26 @@ export class RedisCache extends ServerCache {
   ): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
     const seconds = this.#seconds(timeout, key);
-    const work = async (client: RedisClient) => {
-      if (seconds === 0) return (await client.call('unlink', finalKey)) === 1;
-      if (seconds !== null) return (await client.call('expire', finalKey, seconds)) === 1;
-      // PERSIST answers 0 for an entry that has no expiry, too.
-      const [exists] = await Promise.all([
-        client.call('exists', finalKey),
-        client.call('persist', finalKey),
+    const failure = { operation: 'touch', key };
+    const work = async (client: RedisClient): Promise<boolean | Found> => {
+      if (seconds === 0) {
+        const [found, removed] = await Promise.all([
+          readBytes(client, finalKey),
+          client.call('unlink', finalKey),
+        ]);
+        return removed === 1 && found !== null && !(found instanceof Error) && isEnvelope(found)
+          ? found
+          : removed === 1;
+      }
+      const [isTouched, isInEnvelope] = await Promise.all([
+        setExpiry(client, finalKey, seconds),
+        hasEnvelope(client, finalKey),
       ]);
-      return exists === 1;
+      return isTouched && isInEnvelope ? readBytes(client, finalKey) : isTouched;
     };
-    return this.#write({ operation: 'touch', key }, finalKey, work, false);
+    const answer = await this.#write(failure, finalKey, work, false);
+    if (typeof answer === 'boolean') return answer;
+    return (await this.opened(finalKey, this.#valueOf(answer, failure))) !== undefined;
   }
 
   override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
@@ -172,8 +222,17 @@ export class RedisCache extends ServerCache {
 
   override async hasKey(key: string, { version }: VersionOption = {}): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
-    const work = async (client: RedisClient) => (await client.call('exists', finalKey)) === 1;
-    return this.#read({ operation: 'hasKey', key }, finalKey, work, false);
+    const work = async (client: RedisClient) => {
+      const [exists, isInEnvelope] = await Promise.all([
+        client.call('exists', finalKey),
+        hasEnvelope(client, finalKey),
+      ]);
+      return { isThere: exists === 1, isInEnvelope };
+    };
+    const failure = { operation: 'hasKey', key };
+    const miss = { isThere: false, isInEnvelope: undefined };
+    const { isThere, isInEnvelope } = await this.#read(failure, finalKey, work, miss);
+    return isInEnvelope ? (await this.getStored(key, { version })) !== undefined : isThere;
   }
 
   override async getMany<T = unknown>(
@@ -183,9 +242,10 @@ export class RedisCache extends ServerCache {
     const unique = [...new Set(keys)];
     const finalKeys = unique.map((key) => this.makeAndValidateKey(key, version));
     const found = await this.#readMany(finalKeys);
-    const values = found.map((bytes, i) =>
+    const stored = found.map((bytes, i) =>
       this.#valueOf(bytes, { operation: 'getMany', key: unique[i]! }),
     );
+    const values = (await this.openedMany(finalKeys, stored)).map(contentOf);
     return collect(unique, values as (T | undefined)[]);
   }
 
@@ -196,12 +256,13 @@ export class RedisCache extends ServerCache {
   override async setMany(
     entries: Entries,
     timeout?: Timeout,
-    { version }: VersionOption = {},
+    { version, tags }: StoreOptions = {},
   ): Promise<string[]> {
     const puts = new Map<string, { key: string; bytes: Buffer }>();
-    for (const [key, value] of toPairs(entries)) {
+    const pairs = toPairs(entries);
+    for (const [key, stored] of tags === undefined ? pairs : await this.allWithTags(pairs, tags)) {
       const finalKey = this.makeAndValidateKey(key, version);
-      puts.set(finalKey, { key, bytes: this.codec.encodeBytes(value, key) });
+      puts.set(finalKey, { key, bytes: this.codec.encodeBytes(stored, key) });
     }
     const seconds = this.#seconds(timeout, 'setMany');
     const failed = await this.#writeMany(
@@ -236,12 +297,15 @@ export class RedisCache extends ServerCache {
         return await run(client, deadline, INCREMENT, finalKey, String(delta));
       } catch (error) {
         // No failure of the server, whatever is done with those.
-        if (isNoInteger(error)) return error;
+        if (isNoInteger(error)) return (await hasEnvelope(client, finalKey)) ? undefined : error;
         throw error;
       }
     };
     const sum = await this.#write<unknown>({ operation: method, key }, finalKey, work, null);
     if (sum === null) throw new CacheKeyNotFoundError(key, method);
+    if (sum === undefined) {
+      return this.addTo(key, await this.getStored(key, { version }), delta, method);
+    }
     if (sum instanceof Error) {
       throw new CacheValueError(
         `${method}(${JSON.stringify(key)}): the entry is no integer, or the sum is not a safe one. Redis says: ${sum.message}`,
@@ -287,14 +351,15 @@ export class RedisCache extends ServerCache {
   /** Seconds an entry has left; `null`: no expiry; `undefined`: there is none. */
   async ttl(key: string, { version }: VersionOption = {}): Promise<number | null | undefined> {
     const finalKey = this.makeAndValidateKey(key, version);
-    const ms = await this.#read(
+    const [ms, isInEnvelope] = await this.#read(
       { operation: 'ttl', key },
       finalKey,
-      async (client) => Number(await client.call('pttl', finalKey)),
-      -2,
+      (client) => Promise.all([client.call('pttl', finalKey), hasEnvelope(client, finalKey)]),
+      [-2, undefined],
     );
-    if (ms === -2) return undefined;
-    return ms === -1 ? null : ms / 1000;
+    const isGone = isInEnvelope && (await this.getStored(key, { version })) === undefined;
+    if (ms === -2 || isGone) return undefined;
+    return ms === -1 ? null : Number(ms) / 1000;
   }
 
   /** Takes an entry's expiry away. @returns `false` if there is no live entry */
@@ -401,6 +466,43 @@ export class RedisCache extends ServerCache {
     return this.#extend(finalKey, token, seconds * 1000, deadlineMs, successor);
   }
 
+  /** @internal */
+  override async beginFill(key: string, { version }: VersionOption = {}): Promise<Fill> {
+    const finalKey = this.makeKey(key, version);
+    const failure = { operation: 'getOrSet', key };
+    const head = newHead();
+    const work = async (client: RedisClient, deadline: Deadline) => {
+      try {
+        const found = runForBytes(client, deadline, GET_OR_PUT, finalKey, head, FILL_SECONDS);
+        return (await found) as Buffer | null;
+      } catch (error) {
+        if (isWrongType(error)) return error;
+        throw error;
+      }
+    };
+    const found = await this.#write<Found | undefined>(failure, finalKey, work, undefined);
+    if (found === undefined) return {};
+    if (found === null) return { token: head };
+    return this.fillOver(finalKey, this.#valueOf(found, failure));
+  }
+
+  /** @internal */
+  override async endFill(
+    key: string,
+    token: FillToken,
+    stored: unknown,
+    timeout: Timeout,
+    { version }: VersionOption = {},
+  ): Promise<boolean> {
+    if (token === undefined) return true;
+    const finalKey = this.makeKey(key, version);
+    const failure = { operation: 'getOrSet', key };
+    if (stored === undefined) return this.#abandon(failure, finalKey, token as Buffer);
+    const bytes = this.codec.encodeBytes(stored, key);
+    const seconds = this.#seconds(timeout, key);
+    return this.#replace(failure, finalKey, token as Buffer, bytes, seconds, true);
+  }
+
   get #topology(): RedisTopology {
     this.#opened ??= this.#open();
     return this.#opened;
@@ -424,6 +526,46 @@ export class RedisCache extends ServerCache {
         ? run(client, deadline, COMPARE_AND_DELETE, finalKey, token)
         : run(client, deadline, COMPARE_AND_SET, finalKey, token, successor, Math.ceil(ms));
     return (await this.#change(finalKey, work, deadlineMs)) === 1;
+  }
+
+  /**
+   * Replaces what is in this envelope, if it is still there.
+   *
+   * @param miss - In place of a failure, if those are misses.
+   * @returns whether it was
+   */
+  #replace(
+    failure: CacheFailure,
+    finalKey: string,
+    head: Buffer,
+    bytes: Buffer,
+    seconds: number | null,
+    miss = false,
+  ): Promise<boolean> {
+    const work = async (client: RedisClient, deadline: Deadline) => {
+      try {
+        const done =
+          seconds === 0
+            ? run(client, deadline, DELETE_IF, finalKey, head)
+            : run(client, deadline, REPLACE_IF, finalKey, head, bytes, ...expiry(seconds));
+        return (await done) === 1;
+      } catch (error) {
+        if (isWrongType(error)) return false;
+        throw error;
+      }
+    };
+    return this.#write(failure, finalKey, work, miss);
+  }
+
+  /** Removes a placeholder; what was purged softly is shown on. @returns whether it was there */
+  #abandon(failure: CacheFailure, finalKey: string, head: Buffer): Promise<boolean> {
+    const work = async (client: RedisClient, deadline: Deadline) => {
+      const found = await readBytes(client, finalKey);
+      if (!Buffer.isBuffer(found) || !found.subarray(0, head.length).equals(head)) return false;
+      if (found.length === head.length) await run(client, deadline, DELETE_IF, finalKey, head);
+      return true;
+    };
+    return this.#write(failure, finalKey, work, true);
   }
 
   /** Whole seconds: Django cuts what is beyond them, and takes what is below 0 for 0. */

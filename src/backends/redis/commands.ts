@@ -1,3 +1,4 @@
+import { isEnvelope, MAGIC } from '../../cache/envelope';
 import type { RedisArgument, RedisClient } from './client';
 
 /** The bytes under a key, if there is one; the server's error, if no bytes are what it holds. */
@@ -14,6 +15,20 @@ export async function readBytes(client: RedisClient, finalKey: string): Promise<
   }
 }
 
+/** Whether it is an envelope that is under a key; `undefined` if there is nothing. */
+export async function hasEnvelope(
+  client: RedisClient,
+  finalKey: string,
+): Promise<boolean | undefined> {
+  try {
+    const start = (await client.callBuffer('getrange', finalKey, 0, MAGIC.length - 1)) as Buffer;
+    return start.length === 0 ? undefined : isEnvelope(start);
+  } catch (error) {
+    if (isWrongType(error)) return false;
+    throw error;
+  }
+}
+
 /** {@link readBytes} for several, in one round trip. */
 export function readEach(client: RedisClient, finalKeys: readonly string[]): Promise<Found[]> {
   return Promise.all(finalKeys.map((finalKey) => readBytes(client, finalKey)));
@@ -24,9 +39,9 @@ export function readAll(client: RedisClient, finalKeys: readonly string[]): Prom
   return client.callBuffer('mget', finalKeys) as Promise<Found[]>;
 }
 
-/** Whether the server says that a key holds what no cache has put there. */
+/** Whether the server, or a script on it, says that a key holds what no cache has put there. */
 export function isWrongType(error: unknown): error is Error {
-  return (error as Error).message.startsWith('WRONGTYPE ');
+  return /^(ERR .*)?WRONGTYPE /.test((error as Error).message);
 }
 
 /** Stores an entry together with its expiry, or removes it if that has come. */
@@ -38,6 +53,21 @@ export function put(
 ): Promise<unknown> {
   if (seconds === 0) return client.call('unlink', finalKey);
   return client.call('set', finalKey, bytes, ...expiry(seconds));
+}
+
+/** Gives an entry new seconds to live; `null`: for ever. @returns whether there is one */
+export async function setExpiry(
+  client: RedisClient,
+  finalKey: string,
+  seconds: number | null,
+): Promise<boolean> {
+  if (seconds !== null) return (await client.call('expire', finalKey, seconds)) === 1;
+  // PERSIST answers 0 for an entry that has no expiry, too.
+  const [exists] = await Promise.all([
+    client.call('exists', finalKey),
+    client.call('persist', finalKey),
+  ]);
+  return exists === 1;
 }
 
 /** What tells a SET how long. @param seconds - `null`: no expiry */

@@ -41,22 +41,63 @@ redis.call('set', KEYS[1], ARGV[2], 'px', ARGV[3])
 return 1
 `);
 
+/** What is under a key; where there is nothing, a value that lives for so many seconds is left. */
+export const GET_OR_PUT = script(`
+local found = redis.call('get', KEYS[1])
+if not found then redis.call('set', KEYS[1], ARGV[1], 'ex', ARGV[2]) end
+return found
+`);
+
+/** Removes a value that begins so. */
+export const DELETE_IF = script(`
+if redis.call('getrange', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then return 0 end
+return redis.call('del', KEYS[1])
+`);
+
+/** Replaces a value that begins so by another with these seconds to live; none: without expiry. */
+export const REPLACE_IF = script(`
+if redis.call('getrange', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then return 0 end
+redis.call('set', KEYS[1], ARGV[2], unpack(ARGV, 3))
+return 1
+`);
+
 /**
  * Runs a script on one key; its text goes over the wire only if the server does not have it.
  *
  * @param deadline - After which nothing more is sent.
  */
-export async function run(
+export function run(
   client: RedisClient,
   deadline: Deadline,
-  { lua, sha }: Script,
+  script: Script,
   finalKey: string,
   ...args: RedisArgument[]
 ): Promise<unknown> {
+  return runBy((...call) => client.call(...call), deadline, script, finalKey, args);
+}
+
+/** {@link run}, for a script that returns bytes. */
+export function runForBytes(
+  client: RedisClient,
+  deadline: Deadline,
+  script: Script,
+  finalKey: string,
+  ...args: RedisArgument[]
+): Promise<unknown> {
+  return runBy((...call) => client.callBuffer(...call), deadline, script, finalKey, args);
+}
+
+async function runBy(
+  call: (command: string, ...args: RedisArgument[]) => Promise<unknown>,
+  deadline: Deadline,
+  { lua, sha }: Script,
+  finalKey: string,
+  args: readonly RedisArgument[],
+): Promise<unknown> {
   try {
-    return await client.call('evalsha', sha, 1, finalKey, ...args);
+    return await call('evalsha', sha, 1, finalKey, ...args);
   } catch (error) {
     if (!(error as Error).message.startsWith('NOSCRIPT') || deadline.isOver) throw error;
-    return client.call('eval', lua, 1, finalKey, ...args);
+    return call('eval', lua, 1, finalKey, ...args);
   }
 }
