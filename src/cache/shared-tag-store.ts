@@ -1,10 +1,11 @@
 import { CacheKeyNotFoundError } from '../errors';
-import { CLOCK, newBeginning, PURGES, type PurgeMode, type TagStore } from './tags';
+import { CLOCK, counterIn, newBeginning, PURGES, type PurgeMode, type TagStore } from './tags';
 
 /** What is asked of the cache that keeps the counters. */
 export interface CounterCache {
   /** Whether `incr` is atomic among all who share the store. */
   readonly countsAtomically: boolean;
+  /** What is under these keys; under {@link HISTORY}, what tells apart the histories it can have. */
   readCounters(keys: readonly string[]): Promise<Record<string, unknown>>;
   add(key: string, value: unknown, timeout: number | null): Promise<boolean>;
   set(key: string, value: unknown, timeout: number | null): Promise<void>;
@@ -15,6 +16,13 @@ export interface CounterCache {
   incr(key: string, delta: number): Promise<number>;
   touch(key: string, timeout: number | null): Promise<boolean>;
 }
+
+/**
+ * Where the answer has a number, below 2^36, by which its server tells that the history of its data
+ * is another one: that of a replica which has taken over, or of a copy that was loaded. Purges may be
+ * missing in it, and so all counters count as changed.
+ */
+export const HISTORY = 'cachewright.history';
 
 /** How long a tag of the site's own is remembered that nobody purges, in seconds: a month. */
 const TAG_SECONDS = 30 * 24 * 3600;
@@ -31,6 +39,8 @@ export class SharedTagStore implements TagStore {
   readonly #cache: CounterCache;
   /** Counters being made: of many fills that begin at once, one makes those that are missing. */
   readonly #making = new Map<string, Promise<number>>();
+  /** That of the last answer. */
+  #history = 0;
 
   constructor(cache: CounterCache) {
     this.#cache = cache;
@@ -43,7 +53,12 @@ export class SharedTagStore implements TagStore {
 
   async read(names: readonly string[]): Promise<(number | undefined)[]> {
     const found = await this.#cache.readCounters(names.map(keyOf));
-    return names.map((name) => asCounter(found[keyOf(name)]));
+    const history = asCounter(found[HISTORY]) ?? 0;
+    this.#history = history;
+    return names.map((name) => {
+      const value = asCounter(found[keyOf(name)]);
+      return value === undefined ? undefined : inHistory(history, name, value);
+    });
   }
 
   make(name: string): Promise<number> {
@@ -59,9 +74,11 @@ export class SharedTagStore implements TagStore {
     const key = keyOf(name);
     const value = newBeginning();
     for (let i = 0; i < MAKING_ATTEMPTS; i += 1) {
-      if (await this.#cache.add(key, value, secondsOf(name))) return value;
-      const found = await this.#cache.readCounters([key]);
-      const standing = asCounter(found[key]);
+      if (await this.#cache.add(key, value, secondsOf(name))) {
+        // Made in a history that is over by now, it is one more that has changed.
+        return inHistory(this.#history, name, value);
+      }
+      const [standing] = await this.read([name]);
       if (standing !== undefined) return standing;
     }
     throw new Error(`The counter ${key} can neither be stored nor found.`);
@@ -138,6 +155,11 @@ function isOwn(name: string): boolean {
 
 function secondsOf(name: string): number | null {
   return isOwn(name) ? TAG_SECONDS : null;
+}
+
+/** The clock is compared by how far it is on; what goes by it bears other counters as well. */
+function inHistory(history: number, name: string, value: number): number {
+  return history === 0 || name === CLOCK ? value : counterIn(history, value);
 }
 
 function asCounter(value: unknown): number | undefined {

@@ -69,6 +69,18 @@ export function newBeginning(): number {
   return Math.floor(Math.random() * BEGINNINGS) * HARD;
 }
 
+/**
+ * A counter as it counts in one history of its server's data: in another one, where it may have gone
+ * back to what it was before a purge, it has begun anew.
+ *
+ * @param history - Tells histories apart; below 2^36.
+ */
+export function counterIn(history: number, value: number): number {
+  const soft = value % HARD;
+  const beginning = (value - soft) / HARD;
+  return ((beginning + history) % BEGINNINGS) * HARD + soft;
+}
+
 const NOTHING: Pick<Noted, 'counters'> = { counters: new Map() };
 
 /** Purges during one fill up to which it is found out whether they concern it. */

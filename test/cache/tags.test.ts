@@ -1,5 +1,5 @@
 import { LocalTagStore } from '../../src/backends/local-tag-store';
-import { type CounterCache, SharedTagStore } from '../../src/cache/shared-tag-store';
+import { type CounterCache, HISTORY, SharedTagStore } from '../../src/cache/shared-tag-store';
 import { CLOCK, type TagStore, Tags } from '../../src/cache/tags';
 import { CacheKeyNotFoundError } from '../../src/errors';
 
@@ -12,12 +12,14 @@ class MapCounters implements CounterCache {
   onAdd = (_key: string): void => {};
   /** Keys that cannot be stored. */
   refused: readonly string[] = [];
+  history: number | undefined;
 
   constructor(readonly countsAtomically = true) {}
 
   async readCounters(keys: readonly string[]) {
     this.calls.push(`read ${keys.length}`);
-    return Object.fromEntries(keys.map((key) => [key, this.entries.get(key)]));
+    const found = keys.map((key) => [key, this.entries.get(key)] as const);
+    return Object.fromEntries([...found, [HISTORY, this.history]]);
   }
 
   async add(key: string, value: unknown, timeout: number | null) {
@@ -396,5 +398,55 @@ describe('on local memory', () => {
     const known = store.readLog(Array.from({ length: 2000 }, (_, i) => now! - i));
     expect(known.filter((names) => names !== undefined)).toHaveLength(1000);
     expect(known[0]).toEqual(['t.1999']);
+  });
+});
+
+describe('a server that tells the history of its data', () => {
+  let cache: MapCounters;
+  let tags: Tags;
+  beforeEach(() => {
+    cache = new MapCounters();
+    cache.history = 2 ** 36 - 1;
+    tags = new Tags(new SharedTagStore(cache));
+  });
+
+  test('has entries of another history purged, and those of its own kept', async () => {
+    const before = await entryOf(tags, 't.a', 'all');
+    expect(await tags.check(before)).toBe('valid');
+    cache.history = 7;
+    expect(await tags.check(before)).toBe('purged');
+    const after = await entryOf(tags, 't.a');
+    expect(await tags.check(after)).toBe('valid');
+    cache.history = undefined;
+    expect(await tags.check(after)).toBe('purged');
+  });
+
+  test('has what was purged softly stale', async () => {
+    const entry = await entryOf(tags, 't.a');
+    await tags.purge(['t.a'], 'soft', true);
+    expect(await tags.check(entry)).toBe('stale');
+    await tags.purge(['t.a'], 'hard', true);
+    expect(await tags.check(entry)).toBe('purged');
+  });
+
+  test('has a fill come to nothing that went on from one history into another', async () => {
+    const noted = await tags.note(['t.a']);
+    cache.history = 7;
+    expect(await tags.confirm(noted, [])).toBeUndefined();
+  });
+
+  test('takes tags that came late, and finds purges by the clock', async () => {
+    const noted = await tags.note(['t.a']);
+    await tags.purge(['t.other'], 'hard', true);
+    expect(await tags.confirm(noted, ['t.late'])).toBeDefined();
+    await tags.purge(['t.late'], 'hard', true);
+    expect(await tags.confirm(noted, ['t.late'])).toBeUndefined();
+  });
+
+  test('is the same to all processes', async () => {
+    const other = new Tags(new SharedTagStore(cache));
+    const entry = await entryOf(tags, 't.a');
+    expect(await other.check(entry)).toBe('valid');
+    expect(await tags.check(await entryOf(other, 't.a', 't.b'))).toBe('valid');
   });
 });

@@ -11,6 +11,7 @@ import type { Deadline } from '../../cache/deadline';
 import { Envelope, isEnvelope, newHead } from '../../cache/envelope';
 import type { FrozenValue } from '../../cache/frozen-value';
 import { FILL_SECONDS, type Fill, type FillToken } from '../../cache/get-or-set';
+import { HISTORY } from '../../cache/shared-tag-store';
 import type { Timeout } from '../../cache/timeouts';
 import { CacheKeyNotFoundError, CacheValueError } from '../../errors';
 import { groupBy } from '../group-by';
@@ -396,14 +397,14 @@ export class RedisCache extends ServerCache {
 
   /** @internal */
   override async readCounters(keys: readonly string[]): Promise<Record<string, unknown>> {
-    const found = await this.#readMany(
-      keys.map((key) => this.makeKey(key)),
-      true,
-    );
+    const finalKeys = keys.map((key) => this.makeKey(key));
+    const [found, history] = await this.#readLatest(finalKeys);
     const values = found.map((bytes, i) =>
       this.#valueOf(bytes, { operation: 'getMany', key: keys[i]! }),
     );
-    return collect(keys, values);
+    const record = collect(keys, values);
+    record[HISTORY] = history;
+    return record;
   }
 
   /** @internal */
@@ -613,19 +614,34 @@ export class RedisCache extends ServerCache {
     return answer;
   }
 
+  /** What is found under each of the keys where they are written, and in which history. */
+  async #readLatest(finalKeys: readonly string[]): Promise<readonly [readonly Found[], number]> {
+    const topology = this.#topology;
+    // On a cluster each node has a history of its own.
+    if (topology.isCluster || finalKeys.length === 0) return [await this.#readMany(finalKeys), 0];
+    const { guard, connection } = topology.writer(finalKeys[0]!);
+    const send = (deadline: Deadline) =>
+      connection.send(
+        (client) => connection.withHistory(() => readAll(client, finalKeys)),
+        deadline,
+      );
+    const nothing = [finalKeys.map(() => null), 0] as const;
+    return this.read<readonly [readonly Found[], number]>(
+      guard,
+      { operation: 'getMany' },
+      send,
+      nothing,
+    );
+  }
+
   /** What is found under each of the keys. */
-  async #readMany(finalKeys: readonly string[], isLatest = false): Promise<Found[]> {
+  async #readMany(finalKeys: readonly string[]): Promise<Found[]> {
     if (finalKeys.length === 0) return [];
     const topology = this.#topology;
-    const serverOf = (finalKey: string) =>
-      isLatest ? topology.writer(finalKey) : topology.reader(finalKey);
     // Keys of several slots cannot be in one command. They go out together all the same.
     const [groups, ask] = topology.isCluster
-      ? [groupBy(finalKeys, (finalKey) => serverOf(finalKey)), readEach]
-      : [
-          new Map([[isLatest ? serverOf(finalKeys[0]!) : topology.reader(finalKeys), finalKeys]]),
-          readAll,
-        ];
+      ? [groupBy(finalKeys, (finalKey) => topology.reader(finalKey)), readEach]
+      : [new Map([[topology.reader(finalKeys), finalKeys]]), readAll];
     const found = new Map<string, Found>();
     await Promise.all(
       [...groups].map(async ([{ guard, connection }, own]) => {

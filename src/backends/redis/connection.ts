@@ -1,8 +1,15 @@
+import { hash } from 'node:crypto';
 import { type Deadline, withDeadline } from '../../cache/deadline';
 import { CacheUnavailableError } from '../../errors';
 import { nameOf, type RedisClient } from './client';
 
 const CLOSED = new Error('the cache was closed');
+
+/**
+ * A leader begins another history, too, when its first replica comes, or its last has been gone for
+ * an hour: all processes are to agree on it again before long.
+ */
+const HISTORY_MS = 30_000;
 
 /**
  * What is asked of a server.
@@ -32,6 +39,10 @@ export class RedisConnection {
   #isDown = false;
   #isClosed = false;
   #isCorked = false;
+  /** See {@link RedisConnection.withHistory}; of this connection, not of one before. */
+  #history: Promise<number> | undefined;
+  #historyUntil = 0;
+  #losses = 0;
 
   /** @param isOwn - Whether {@link RedisConnection.close} may close the client. */
   constructor(client: RedisClient, isOwn: boolean) {
@@ -62,6 +73,38 @@ export class RedisConnection {
   send<T>(work: RedisWork<T>, deadline: Deadline): Promise<T> {
     const isReady = this.client.status === 'ready';
     return isReady ? this.#do(work, deadline) : this.#sendLater(work, deadline);
+  }
+
+  /**
+   * What `work` comes to, and a number by which the history of the data that it found is told from
+   * others: of a replica that was promoted, of a server that was started again, whose data may lack
+   * what was written last. `0` if the server does not tell. It is asked on each connection, and now
+   * and then later on, in the same round trip.
+   *
+   * @throws {@link CacheUnavailableError} If the connection was lost meanwhile.
+   */
+  async withHistory<T>(work: () => Promise<T>): Promise<readonly [T, number]> {
+    const losses = this.#losses;
+    if (performance.now() > this.#historyUntil) this.#history = undefined;
+    this.#history ??= this.#askHistory();
+    const both = await Promise.all([work(), this.#history]);
+    // Another server may have answered than the one that told its history.
+    if (this.#losses !== losses) throw this.#refusal(new Error('its connection was lost'));
+    return both;
+  }
+
+  async #askHistory(): Promise<number> {
+    this.#historyUntil = performance.now() + HISTORY_MS;
+    try {
+      const replication = String(await this.client.call('info', 'replication'));
+      const id = /^master_replid:(\w+)/m.exec(replication)?.[1];
+      return id === undefined ? 0 : Number.parseInt(hash('md5', id).slice(0, 9), 16);
+    } catch (error) {
+      // One that is not allowed to ask.
+      if (isReply(error)) return 0;
+      this.#history = undefined;
+      throw error;
+    }
   }
 
   /** Until there is a connection. @throws {@link CacheUnavailableError} If that takes too long. */
@@ -173,6 +216,8 @@ export class RedisConnection {
   }
 
   #onClose(): void {
+    this.#losses += 1;
+    this.#history = undefined;
     // One that was lost is usually back with the next attempt: that is waited for.
     this.#isDown = !this.#wasReady;
     this.#wasReady = false;
