@@ -127,6 +127,8 @@ export abstract class BaseCache {
   /** @internal */
   readonly softPurges = new SoftPurges();
   readonly #getOrSet = new GetOrSet(this);
+  /** What is still being done after an answer was given. */
+  readonly #afterwork = new Set<Promise<unknown>>();
   #tags: Tags | undefined;
 
   /**
@@ -368,8 +370,28 @@ export abstract class BaseCache {
     await this.tags.purge([nameOfPrefix(prefix)], checkMode(mode), false);
   }
 
-  /** Lets go of connections. The next operation opens them again. */
+  /**
+   * Lets go of connections, once pages are stored whose visitors were answered already. The next
+   * operation opens them again.
+   */
   async close(): Promise<void> {}
+
+  /**
+   * Has `close()` wait for `work`, which follows an answer and would else open connections anew.
+   *
+   * @internal
+   */
+  finishBeforeClose(work: Promise<unknown>): void {
+    if (!this.isShared) return;
+    this.#afterwork.add(work);
+    const forget = () => this.#afterwork.delete(work);
+    work.then(forget, forget);
+  }
+
+  /** Until all is done that {@link BaseCache.finishBeforeClose} was told of. */
+  protected async finishAll(): Promise<void> {
+    while (this.#afterwork.size > 0) await Promise.allSettled(this.#afterwork);
+  }
 
   /** The key under which an entry is stored: prefix, version and `key` by the key function. */
   makeKey(key: string, version: Version = this.version): string {

@@ -20,7 +20,7 @@ import type { Flight, Landing, PageFlights } from './flights';
 import { isAbout, isSameRepresentation, updatedFields } from './freshen';
 import { addCacheStatus, tellOutcome } from './outcomes';
 import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
-import { type PageSettings, reportFailure } from './page-settings';
+import { finishBeforeClose, type PageSettings, reportFailure } from './page-settings';
 import { type PageLookup, removePages, storeResponse } from './page-store';
 import { confirmTags } from './page-tags';
 import { type ReadTracker, trackReads } from './read-tracker';
@@ -448,7 +448,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
         return;
       }
       if (this.#flight !== undefined) this.#flight.isConfirming = true;
-      counters.then(settle).catch(fail);
+      finishBeforeClose(this.#settings, counters.then(settle).catch(fail));
     } catch (error) {
       fail(error);
     }
@@ -468,6 +468,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     else flights?.markUncacheable(this.#storageKey, now);
     const written =
       counters === undefined ? Promise.resolve() : this.#write(key, vary, response, counters);
+    finishBeforeClose(this.#settings, written);
     this.#land(
       !isShared
         ? { kind: 'uncacheable', isLasting: true }

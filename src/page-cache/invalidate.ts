@@ -48,9 +48,11 @@ async function purgeEverywhere(
     if (cache === undefined) continue;
     names.set(cache, new Set([...(names.get(cache) ?? []), ...namesIn(settings)]));
   }
-  const purges = [...names].map(async ([cache, known]) =>
-    cache.tags.purge([...known], 'hard', isLate),
-  );
+  const purges = [...names].map(([cache, known]) => {
+    const purge = (async () => cache.tags.purge([...known], 'hard', isLate))();
+    cache.finishBeforeClose(purge);
+    return purge;
+  });
   for (const outcome of await Promise.allSettled(purges)) {
     if (outcome.status === 'rejected') throw outcome.reason;
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Landing } from './flights';
-import { backendOf, type PageSettings, reportFailure } from './page-settings';
+import { backendOf, finishBeforeClose, type PageSettings, reportFailure } from './page-settings';
 
 /**
  * How long a lease lasts that nobody renews, because its holder was killed or is stuck: less than
@@ -103,6 +103,12 @@ export class PageLease {
 
   /** Lets others have their turn, as soon as they find what came of this one. */
   async end(landing: Landing): Promise<void> {
+    const ended = this.#end(landing);
+    finishBeforeClose(this.#settings, ended);
+    await ended;
+  }
+
+  async #end(landing: Landing): Promise<void> {
     // Even if it cannot be given back: it lapses by itself then.
     this.#hasEnded = true;
     clearTimeout(this.#timer);

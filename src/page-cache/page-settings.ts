@@ -411,6 +411,15 @@ export function backendOf({ cache }: PageSettings): BaseCache {
   return typeof cache === 'string' ? (caches[cache] as BaseCache) : cache;
 }
 
+/** Has the backend stay open for work that follows an answer, if there is such a backend. */
+export function finishBeforeClose(settings: PageSettings, work: Promise<unknown>): void {
+  try {
+    backendOf(settings).finishBeforeClose(work);
+  } catch {
+    // The look-up has reported it already.
+  }
+}
+
 function merge(base: PageSettings, options: PageCacheOptions): PageSettings {
   return {
     cache: options.cache === null ? 'default' : (options.cache ?? base.cache),

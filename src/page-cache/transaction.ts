@@ -11,7 +11,7 @@ import { PageFill, type StaleGet } from './fill';
 import { type Flight, type Landing, PageFlights } from './flights';
 import { addCacheStatus, hasListeners, tellAtHead, tellOutcome } from './outcomes';
 import { PageLease } from './page-lease';
-import { backendOf, type PageSettings, reportFailure } from './page-settings';
+import { backendOf, finishBeforeClose, type PageSettings, reportFailure } from './page-settings';
 import { findResponse, type PageLookup } from './page-store';
 import { areCurrent, noteTags } from './page-tags';
 import { recordResponse } from './recorder';
@@ -424,6 +424,7 @@ export class PageTransaction {
         land({ kind: 'failed' });
       }
     });
+    finishBeforeClose(settings, settledWithin(flight.landing, settings.waitMs));
     return flight.landing;
   }
 

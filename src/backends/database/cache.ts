@@ -301,6 +301,7 @@ export class DatabaseCache extends ServerCache {
   }
 
   override async close(): Promise<void> {
+    await this.finishAll();
     for (const { guard } of this.#places.values()) guard.close();
     this.#places.clear();
     const databases = [...this.#databases];

@@ -355,6 +355,7 @@ export class MemcachedCache extends ServerCache {
 
   /** Lets go of connections once what is under way is done. The next operation opens them again. */
   override async close(): Promise<void> {
+    await this.finishAll();
     const cluster = this.#openCluster;
     this.#openCluster = undefined;
     await cluster?.close();

@@ -390,6 +390,7 @@ export class RedisCache extends ServerCache {
    * its maker's to close.
    */
   override async close(): Promise<void> {
+    await this.finishAll();
     const opened = this.#opened;
     this.#opened = undefined;
     await opened?.close(this.writeTimeoutMs);
