@@ -7,6 +7,8 @@ import type { MemjsClient } from './backends/memcached/memjs';
 import { RedisCache } from './backends/redis/cache';
 import type { RedisLocation } from './backends/redis/location';
 import type { RedisOptions } from './backends/redis/options';
+import { TieredCache } from './backends/tiered/cache';
+import type { TieredOptions } from './backends/tiered/options';
 import type { BaseCache, CacheParams, CommonCacheSettings } from './cache/base-cache';
 import { importByPath } from './cache/import-path';
 import { InvalidCacheBackendError } from './errors';
@@ -60,6 +62,23 @@ export interface RedisSettings extends CommonCacheSettings {
   readonly options?: RedisOptions;
 }
 
+/** A local tier in the memory of each process, over a cache that they share. */
+export interface TieredSettings {
+  readonly backend: 'tiered';
+  /**
+   * The shared cache: the alias of one, its settings, or the cache itself. Key prefix, version, key
+   * function and timeout are its own.
+   */
+  readonly location:
+    | string
+    | BaseCache
+    | FileSettings
+    | MemcachedSettings
+    | DatabaseSettings
+    | RedisSettings;
+  readonly options?: TieredOptions;
+}
+
 /** Keeps nothing. */
 export interface DummySettings extends CommonCacheSettings {
   readonly backend: 'dummy';
@@ -81,6 +100,7 @@ export type CacheSettings =
   | MemcachedSettings
   | DatabaseSettings
   | RedisSettings
+  | TieredSettings
   | DummySettings
   | CustomSettings;
 
@@ -94,11 +114,13 @@ type SettingsOf<S> = S extends { backend: infer Backend }
         ? Named<S, DatabaseSettings>
         : Backend extends 'redis'
           ? Named<S, RedisSettings>
-          : Backend extends 'dummy'
-            ? DummySettings
-            : Backend extends 'locmem'
-              ? Named<S, LocMemSettings>
-              : CustomSettings
+          : Backend extends 'tiered'
+            ? Named<S, TieredSettings>
+            : Backend extends 'dummy'
+              ? DummySettings
+              : Backend extends 'locmem'
+                ? Named<S, LocMemSettings>
+                : CustomSettings
   : Named<S, LocMemSettings>;
 
 /** What a built-in backend takes, with options of these names and no others. */
@@ -124,13 +146,15 @@ type BackendOf<S> = S extends { backend: CacheClass<infer C> }
         ? DatabaseCache
         : S extends { backend: 'redis' }
           ? RedisCache
-          : S extends { backend: 'dummy' }
-            ? DummyCache
-            : S extends { backend: string }
-              ? S extends { backend: 'locmem' }
-                ? LocMemCache
-                : BaseCache
-              : LocMemCache;
+          : S extends { backend: 'tiered' }
+            ? TieredCache
+            : S extends { backend: 'dummy' }
+              ? DummyCache
+              : S extends { backend: string }
+                ? S extends { backend: 'locmem' }
+                  ? LocMemCache
+                  : BaseCache
+                : LocMemCache;
 
 /** Methods of a registry, beside its aliases. */
 export interface CachesMethods {
@@ -163,6 +187,7 @@ const BUILT_IN = new Map<string, CacheClass>([
   ['memcached', MemcachedCache],
   ['database', DatabaseCache],
   ['redis', RedisCache],
+  ['tiered', TieredCache],
   ['dummy', DummyCache],
 ]);
 
@@ -173,6 +198,8 @@ const RESERVED = new Set(['all', 'closeAll', 'then', 'toJSON', 'constructor', '_
 class Registry implements CachesMethods {
   #settings: Readonly<Record<string, CacheSettings>> = { default: {} };
   #backends = new Map<string, BaseCache>();
+  /** Aliases that are looked up for one another. */
+  readonly #making = new Set<string>();
 
   constructor(settings?: Readonly<Record<string, CacheSettings>>) {
     if (settings !== undefined) this.configure(settings);
@@ -218,10 +245,16 @@ class Registry implements CachesMethods {
 
   async closeAll(): Promise<void> {
     const backends = this.all({ initializedOnly: true });
-    const outcomes = await Promise.allSettled(backends.map(async (backend) => backend.close()));
-    const errors = outcomes.flatMap((outcome) =>
-      outcome.status === 'rejected' ? [outcome.reason] : [],
-    );
+    const isTier = (backend: BaseCache) => backend instanceof TieredCache;
+    // They take their leave of others through the cache below them.
+    const turns = [backends.filter(isTier), backends.filter((backend) => !isTier(backend))];
+    const errors: unknown[] = [];
+    for (const turn of turns) {
+      const outcomes = await Promise.allSettled(turn.map(async (backend) => backend.close()));
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected') errors.push(outcome.reason);
+      }
+    }
     if (errors.length === 1) throw errors[0];
     if (errors.length > 1) throw new AggregateError(errors, 'Several caches could not be closed.');
   }
@@ -235,10 +268,34 @@ class Registry implements CachesMethods {
         alias,
       );
     }
+    if (this.#making.has(alias)) {
+      throw new InvalidCacheBackendError(
+        `Cache alias "${alias}" is a local tier over itself. Give the alias of a cache that processes share.`,
+        alias,
+      );
+    }
+    this.#making.add(alias);
+    try {
+      return this.#makeOf(settings, alias);
+    } finally {
+      this.#making.delete(alias);
+    }
+  }
+
+  #makeOf(settings: CacheSettings, alias: string): BaseCache {
     const { backend = 'locmem', location = '', ...params } = settings;
     const CacheBackend = typeof backend === 'string' ? loadBackend(backend, alias) : backend;
+    const isTier = CacheBackend === (TieredCache as CacheClass);
+    const isOwn = isTier && isSettings(location);
+    const shared = isOwn
+      ? this.#makeOf(location, alias)
+      : isTier && typeof location === 'string'
+        ? this.backend(location)
+        : location;
     try {
-      return new CacheBackend(location as never, params);
+      return isOwn
+        ? new TieredCache(shared as BaseCache, params, true)
+        : new CacheBackend(shared as never, params);
     } catch (error) {
       throw new InvalidCacheBackendError(
         `Cache alias "${alias}" has settings that make no sense. ${(error as Error).message}`,
@@ -247,6 +304,11 @@ class Registry implements CachesMethods {
       );
     }
   }
+}
+
+/** Whether a location is the settings of a cache, which stand in the place of its alias. */
+function isSettings(location: unknown): location is CacheSettings {
+  return typeof location === 'object' && location !== null && 'backend' in location;
 }
 
 function loadBackend(path: string, alias: string): CacheClass {

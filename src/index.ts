@@ -22,6 +22,8 @@ export type { RedisLocation } from './backends/redis/location';
 export type { RedisLock, RedisLockOptions } from './backends/redis/lock';
 export type { RedisAddress, RedisClientOptions, RedisOptions } from './backends/redis/options';
 export type { CacheFailure, ServerOptions } from './backends/server-cache';
+export { TieredCache } from './backends/tiered/cache';
+export type { TieredOptions } from './backends/tiered/options';
 export {
   BaseCache,
   type CacheParams,
@@ -54,6 +56,7 @@ export {
   type LocMemSettings,
   type MemcachedSettings,
   type RedisSettings,
+  type TieredSettings,
 } from './caches';
 export type { ConfigFile } from './cli/config-file';
 export {

@@ -157,6 +157,11 @@ export class FileBasedCache extends BaseCache {
     await this.#countersCache?.clear();
   }
 
+  /** @internal */
+  override get valueCodec(): ValueCodec {
+    return this.#codec;
+  }
+
   /**
    * The counters have a directory of their own, where no cull finds them.
    *

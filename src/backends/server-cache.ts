@@ -97,6 +97,16 @@ export abstract class ServerCache extends BaseCache {
     this.#onFailure = onFailure;
   }
 
+  /** @internal */
+  override get valueCodec(): ValueCodec {
+    return this.codec;
+  }
+
+  /** @internal */
+  override get hidesFailures(): boolean {
+    return this.#missesOnError;
+  }
+
   /** Reads within the deadline of reads; `miss` stands in for an error if errors are misses. */
   protected read<T>(
     guard: ServerGuard,

@@ -13,11 +13,13 @@ import { type Fill, type FillToken, GetOrSet, tagged } from './get-or-set';
 import { importByPath } from './import-path';
 import { defaultKeyFunction, type KeyFunction, keyFaults, type Version } from './keys';
 import { after, type MaybePromise } from './maybe-promise';
+import type { MessageBus } from './message-bus';
 import { SharedTagStore } from './shared-tag-store';
 import { SoftPurges } from './soft-purges';
 import { nameOfPrefix, nameOfUrl, tagNames } from './tag-names';
 import { type PurgeMode, Tags, type Validity } from './tags';
 import { checkTimeout, type Timeout } from './timeouts';
+import { ValueCodec } from './value-codec';
 
 /** Chooses another version of a key than the backend's own. */
 export interface VersionOption {
@@ -100,6 +102,13 @@ export interface CacheParams extends CommonCacheSettings {
 
 /** Counters as they were read, by their names. */
 export type CounterValues = ReadonlyMap<string, number | undefined>;
+/** What a cache has under a key, see {@link BaseCache.getLatest}. */
+export interface LatestValue {
+  /** The value, in its {@link Envelope} if it has tags; `undefined` if there is none. */
+  readonly stored: unknown;
+  /** How long the entry lives yet; `null`: for ever; `undefined`: not known. */
+  readonly leftMs: number | null | undefined;
+}
 
 /** What `setMany` takes: an object, or pairs such as a Map gives. */
 export type Entries = Readonly<Record<string, unknown>> | Iterable<readonly [string, unknown]>;
@@ -496,9 +505,15 @@ export abstract class BaseCache {
    * @throws as {@link BaseCache.getFrozen} does
    * @internal
    */
-  acquireLease(key: string, token: string, seconds: number, deadlineMs: number): Promise<boolean> {
+  acquireLease(
+    key: string,
+    token: string,
+    seconds: number,
+    deadlineMs: number,
+    version?: Version,
+  ): Promise<boolean> {
     // Stores may cut what is beyond whole seconds.
-    return this.#within(deadlineMs, this.add(key, token, Math.ceil(seconds)));
+    return this.#within(deadlineMs, this.add(key, token, Math.ceil(seconds), { version }));
   }
 
   /**
@@ -632,9 +647,64 @@ export abstract class BaseCache {
     return this.getMany(keys);
   }
 
+  /**
+   * What `get` finds, and never behind what was written before.
+   *
+   * @internal
+   */
+  async getLatest(key: string, options: VersionOption): Promise<LatestValue> {
+    return { stored: await this.getStored(key, options), leftMs: undefined };
+  }
+
+  /**
+   * Whether {@link BaseCache.extendLease} looks and writes in one, whoever else writes.
+   *
+   * @internal
+   */
+  get swapsLeases(): boolean {
+    return false;
+  }
+
+  /** How its values become bytes. @internal */
+  get valueCodec(): ValueCodec {
+    return new ValueCodec();
+  }
+
+  /** Whether callers get a miss in place of a failure. @internal */
+  get hidesFailures(): boolean {
+    return false;
+  }
+
+  /**
+   * What carries messages between the processes that use this store; `undefined` if nothing does.
+   *
+   * @internal
+   */
+  openMessages(): MessageBus | undefined {
+    return undefined;
+  }
+
+  /**
+   * What {@link BaseCache.getFrozen} would find, of a store that processes share, where it is known
+   * without asking.
+   *
+   * @internal
+   */
+  frozenAtHand(_key: string): FrozenValue | Uint8Array | undefined {
+    return undefined;
+  }
+
+  /**
+   * Told what was made of bytes that {@link BaseCache.getFrozen} returned, which may be kept in their
+   * place.
+   *
+   * @internal
+   */
+  adoptFrozen(_key: string, _bytes: Uint8Array, _value: FrozenValue): void {}
+
   /** The token under which `key` is leased. @throws as {@link BaseCache.getFrozen} does @internal */
-  readLease(key: string, deadlineMs: number): Promise<unknown> {
-    return this.#within(deadlineMs, this.get(key));
+  readLease(key: string, deadlineMs: number, version?: Version): Promise<unknown> {
+    return this.#within(deadlineMs, this.get(key, undefined, { version }));
   }
 
   /**
@@ -652,10 +722,11 @@ export abstract class BaseCache {
     seconds: number,
     deadlineMs: number,
     successor: string = token,
+    version?: Version,
   ): Promise<boolean> {
     const work = async () => {
-      if ((await this.get(key)) !== token) return false;
-      if (seconds === 0) return this.delete(key);
+      if ((await this.get(key, undefined, { version })) !== token) return false;
+      if (seconds === 0) return this.delete(key, { version });
       const wholeSeconds = Math.ceil(seconds);
       if (successor === token) return this.touch(key, wholeSeconds);
       await this.set(key, successor, wholeSeconds);

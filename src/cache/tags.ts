@@ -97,7 +97,8 @@ const MAX_LOG = 64;
  * them was purged meanwhile.
  */
 export class Tags {
-  readonly #store: TagStore;
+  /** Where its counters are. */
+  readonly store: TagStore;
   /** What the counter of purges was as these counters, spelt out, were found to be valid. */
   readonly #validAt = new LRUCache<string, number>({
     // `max` would take the memory for all of them at once.
@@ -106,7 +107,7 @@ export class Tags {
   });
 
   constructor(store: TagStore) {
-    this.#store = store;
+    this.store = store;
   }
 
   /**
@@ -114,24 +115,24 @@ export class Tags {
    * {@link Tags.checkRead}.
    */
   namesToRead(names: readonly string[]): readonly string[] {
-    return this.#store.countsPurges ? [PURGES] : names;
+    return this.store.countsPurges ? [PURGES] : names;
   }
 
   /** See {@link TagStore.sequence}. */
   get sequence(): number | undefined {
-    return this.#store.sequence;
+    return this.store.sequence;
   }
 
   /** The counters of these tags as they stand; `undefined` for those that are missing. */
   read(names: readonly string[]): MaybePromise<ReadonlyMap<string, number | undefined>> {
-    return after(this.#store.read(names), (values) => new Map(zip(names, values)));
+    return after(this.store.read(names), (values) => new Map(zip(names, values)));
   }
 
   /** Notes the counters of these tags before a fill reads its data, and makes those missing. */
   note(names: readonly string[]): MaybePromise<Noted> {
-    const own = this.#store.countsPurges ? [CLOCK, PURGES] : [CLOCK];
+    const own = this.store.countsPurges ? [CLOCK, PURGES] : [CLOCK];
     const all = [...new Set([...own, ...names])];
-    return after(this.#store.read(all), (values) => this.#complete(all, values));
+    return after(this.store.read(all), (values) => this.#complete(all, values));
   }
 
   /**
@@ -145,7 +146,7 @@ export class Tags {
     const addedNow = added.length === 0 ? NOTHING : this.note(added);
     return after(addedNow, ({ counters: lateCounters }) => {
       const names = [CLOCK, ...counters.keys()];
-      return after(this.#store.read(names), ([now, ...values]) => {
+      return after(this.store.read(names), ([now, ...values]) => {
         const noted = [...counters.values()];
         if (values.some((value, i) => value !== noted[i])) return undefined;
         const all = new Map([...counters, ...lateCounters]);
@@ -171,7 +172,7 @@ export class Tags {
     borne: Counters,
     current: ReadonlyMap<string, number | undefined>,
   ): MaybePromise<Validity> {
-    if (!this.#store.countsPurges) {
+    if (!this.store.countsPurges) {
       const isKnown = [...borne.keys()].every((name) => current.has(name));
       return isKnown ? validityOf(borne, current) : this.check(borne);
     }
@@ -192,8 +193,8 @@ export class Tags {
    */
   purge(names: readonly string[], mode: PurgeMode, isLate: boolean): MaybePromise<void> {
     if (names.length === 0) return;
-    const logged = isLate ? this.#store.log(names) : undefined;
-    return after(logged, () => this.#store.advance(names, mode));
+    const logged = isLate ? this.store.log(names) : undefined;
+    return after(logged, () => this.store.advance(names, mode));
   }
 
   #complete(
@@ -202,7 +203,7 @@ export class Tags {
   ): MaybePromise<Noted> {
     const made: MaybePromise<number>[] = names.map((name, i) => {
       const value = values[i];
-      return value ?? this.#store.make(name);
+      return value ?? this.store.make(name);
     });
     const finish = (all: readonly number[]): Noted => {
       const counters = new Map(zip(names, all));
@@ -224,7 +225,7 @@ export class Tags {
     // A clock that was lost or set back tells nothing.
     if (to === undefined || to < from || to - from > MAX_LOG) return true;
     const values = Array.from({ length: to - from }, (_, i) => from + i + 1);
-    return after(this.#store.readLog(values), (purges) =>
+    return after(this.store.readLog(values), (purges) =>
       purges.some((purged) => purged === undefined || purged.some((name) => names.includes(name))),
     );
   }

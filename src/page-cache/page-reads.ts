@@ -15,6 +15,8 @@ export function readFrozen(
   deadlineMs: number,
   isLatest: boolean,
 ): MaybePromise<unknown> {
+  const atHand = isLatest ? undefined : cache.frozenAtHand(key);
+  if (atHand !== undefined) return atHand;
   const name = `page ${deadlineMs} ${isLatest} ${key}`;
   return readTogether(cache, name, () => cache.getFrozen(key, deadlineMs, isLatest));
 }

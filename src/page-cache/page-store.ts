@@ -373,7 +373,10 @@ function readRecord(
     if (found === undefined) return undefined;
     const record = found instanceof PageRecord ? found : PageRecord.from(found as Uint8Array);
     const isOwn = record?.key === key && record.url === url && record.variant === variant;
-    if (isOwn) return record;
+    if (isOwn) {
+      if (found !== record) backendOf(settings).adoptFrozen(key, found as Uint8Array, record);
+      return record;
+    }
     const fault = record === undefined ? 'is not a whole page' : `is that of ${record.url}`;
     failed(settings, new Error(`The entry ${fault}.`), 'read', key);
     return undefined;

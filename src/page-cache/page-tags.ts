@@ -49,7 +49,9 @@ export function validityOfRecord(
     return after(
       withinReadTimeout(settings, tags.checkRead(record.counters, known)),
       (validity) => {
-        if (validity === 'valid' && sequence !== undefined) record.validAt = sequence;
+        // What was read before `sequence` says nothing of it.
+        const isChecked = validity === 'valid' && current === undefined;
+        if (isChecked && sequence !== undefined) record.validAt = sequence;
         return validity;
       },
     );

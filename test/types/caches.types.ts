@@ -13,6 +13,7 @@ import {
   LocMemCache,
   type MemcachedCache,
   type RedisCache,
+  type TieredCache,
 } from 'cachewright';
 import { describeCacheContract } from 'cachewright/testing';
 import { Cluster, Redis } from 'ioredis';
@@ -44,6 +45,8 @@ export function aliases(): void {
     nothing: { backend: 'dummy' },
     table: { backend: 'database', location: 'cache', options: { database: 'replica' } },
     redis: { backend: 'redis', location: ['redis://a', new Redis()], options: { db: 5 } },
+    near: { backend: 'tiered', location: 'redis', options: { maxBytes: 1000, maxAge: 2 } },
+    nearFiles: { backend: 'tiered', location: { backend: 'file', location: '/var/cache/site' } },
     pages: { backend: PagesCache, options: { anything: true } },
     byPath: { backend: './pages-cache.js#PagesCache', location: 7 },
   });
@@ -54,6 +57,7 @@ export function aliases(): void {
   isExactly<typeof caches.nothing, DummyCache>(true);
   isExactly<typeof caches.table, DatabaseCache>(true);
   isExactly<typeof caches.redis, RedisCache>(true);
+  isExactly<typeof caches.near, TieredCache>(true);
   isExactly<typeof caches.pages, PagesCache>(true);
   isExactly<typeof caches.byPath, BaseCache>(true);
   const memory: LocMemCache = caches.default;
@@ -94,6 +98,12 @@ export function settings(): void {
   createCaches({ default: { backend: 'memcached', location: 'a', options: { maxPoolSize: '2' } } });
   // @ts-expect-error: an option is misspelt
   createCaches({ default: { options: { maxBites: 1000 } } });
+  // @ts-expect-error: a local tier needs a shared cache
+  createCaches({ default: { backend: 'tiered' } });
+  // @ts-expect-error: local memory is not shared
+  createCaches({ default: { backend: 'tiered', location: { backend: 'locmem' } } });
+  // @ts-expect-error: an option is misspelt
+  createCaches({ default: { backend: 'tiered', location: 'redis', options: { maxAges: 1 } } });
   // @ts-expect-error: a directory is a path or a URL
   createCaches({ default: {}, files: { backend: 'file', location: 5 } });
   // @ts-expect-error: seconds, not a date

@@ -4,6 +4,7 @@ import {
   collect,
   contentOf,
   type Entries,
+  type LatestValue,
   type StoreOptions,
   toPairs,
   type VersionOption,
@@ -11,7 +12,8 @@ import {
 import { Envelope, isEnvelope, newHead } from '../../cache/envelope';
 import type { FrozenValue } from '../../cache/frozen-value';
 import { FILL_SECONDS, type Fill, type FillToken } from '../../cache/get-or-set';
-import { digestOf } from '../../cache/keys';
+import { digestOf, type Version } from '../../cache/keys';
+import type { MessageBus } from '../../cache/message-bus';
 import { expiryOf, isExpiredAtOnce, type Timeout } from '../../cache/timeouts';
 import {
   CacheKeyNotFoundError,
@@ -367,6 +369,18 @@ export class DatabaseCache extends ServerCache {
   }
 
   /** @internal */
+  override async getLatest(key: string, { version }: VersionOption): Promise<LatestValue> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const expected = this.expectedCounters(finalKey);
+    const place = this.#placeFor('write');
+    const found = await this.#find([finalKey], { operation: 'get', key }, undefined, place);
+    return {
+      stored: await this.opened(finalKey, found.get(finalKey), expected),
+      leftMs: undefined,
+    };
+  }
+
+  /** @internal */
   override async getFrozen(
     key: string,
     deadlineMs: number,
@@ -412,14 +426,25 @@ export class DatabaseCache extends ServerCache {
   }
 
   /** @internal */
+  override openMessages(): MessageBus | undefined {
+    return this.#databaseFor('write').messages();
+  }
+
+  /** @internal */
+  override get swapsLeases(): boolean {
+    return true;
+  }
+
+  /** @internal */
   override async acquireLease(
     key: string,
     token: string,
     seconds: number,
     deadlineMs: number,
+    version?: Version,
   ): Promise<boolean> {
     const place = this.#placeFor('write');
-    const row = this.#leaseRow(key, token, seconds);
+    const row = this.#leaseRow(key, token, seconds, version);
     const failure = { operation: 'add', key };
     const work = async () => {
       await this.#makeRoom(place, 1, failure);
@@ -429,8 +454,8 @@ export class DatabaseCache extends ServerCache {
   }
 
   /** @internal */
-  override async readLease(key: string, deadlineMs: number): Promise<unknown> {
-    const finalKey = pageKey(this.makeKey(key));
+  override async readLease(key: string, deadlineMs: number, version?: Version): Promise<unknown> {
+    const finalKey = pageKey(this.makeKey(key, version));
     const { table, guard } = this.#placeFor('write');
     const [row] = await guard.run(() => table.find([finalKey], SERVER_NOW), deadlineMs);
     if (row === undefined || row.isExpired) return undefined;
@@ -444,9 +469,10 @@ export class DatabaseCache extends ServerCache {
     seconds: number,
     deadlineMs: number,
     successor: string = token,
+    version?: Version,
   ): Promise<boolean> {
     const { table, guard } = this.#placeFor('write');
-    const row = this.#leaseRow(key, successor, seconds);
+    const row = this.#leaseRow(key, successor, seconds, version);
     const held = this.codec.encodeBytes(token, key);
     return guard.run(
       () => (seconds === 0 ? table.deleteIf(row.key, held) : table.swap(row, held, SERVER_NOW)),
@@ -454,9 +480,9 @@ export class DatabaseCache extends ServerCache {
     );
   }
 
-  #leaseRow(key: string, token: string, seconds: number): Row {
+  #leaseRow(key: string, token: string, seconds: number, version: Version | undefined): Row {
     return {
-      key: pageKey(this.makeKey(key)),
+      key: pageKey(this.makeKey(key, version)),
       value: this.codec.encodeBytes(token, key),
       expiresAt: { afterMs: seconds * 1000 },
     };
@@ -467,11 +493,12 @@ export class DatabaseCache extends ServerCache {
     finalKeys: readonly string[],
     failure: CacheFailure,
     page?: { readonly place: Place; readonly deadlineMs: number },
+    from?: Place,
   ): Promise<Map<string, unknown>> {
     const found = new Map<string, unknown>();
     const keys = finalKeys.filter(isStorableKey);
     if (keys.length === 0) return found;
-    const { table, guard } = page?.place ?? this.#placeFor('read');
+    const { table, guard } = page?.place ?? from ?? this.#placeFor('read');
     const work = async () => {
       const rows: FoundRow[] = [];
       for (const part of inParts(keys)) rows.push(...(await table.find(part, Date.now())));

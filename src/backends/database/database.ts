@@ -1,8 +1,16 @@
 import type { Dialect, Kysely } from 'kysely';
+import type { MessageBus } from '../../cache/message-bus';
 import { loadKysely } from './kysely-package';
 import { mysqlDialect, openMysqlPool } from './mysql';
-import { openPostgresPool, postgresDialect } from './postgres';
-import { type DatabaseSource, type KnownSource, recognize, type Vendor } from './sources';
+import { openPostgresListener, openPostgresPool, postgresDialect } from './postgres';
+import { PostgresMessages } from './postgres-messages';
+import {
+  type DatabaseSource,
+  type KnownSource,
+  type PostgresPoolLike,
+  recognize,
+  type Vendor,
+} from './sources';
 import { openSqlite, sqliteDialect } from './sqlite';
 
 /** A database that is open. */
@@ -40,6 +48,15 @@ export class Database {
     this.#open ??= openSource(this.#source);
     this.#users.add(user);
     return this.#open;
+  }
+
+  /** What carries messages between those who use it; `undefined` if nothing does. */
+  messages(): MessageBus | undefined {
+    const source = this.#source;
+    // A Kysely shows nothing of its connections.
+    if (source.vendor !== 'postgres' || source.kind === 'kysely') return undefined;
+    const place = source.kind === 'url' ? source.url : (source.pool as PostgresPoolLike);
+    return new PostgresMessages(() => openPostgresListener(place));
   }
 
   /** Closes what `open` opened, unless others use it. What the site handed in stays open. */

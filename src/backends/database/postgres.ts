@@ -1,8 +1,9 @@
 import type { Dialect, PostgresPoolClient } from 'kysely';
-import type { Pool, PoolClient } from 'pg';
+import type { Pool, PoolClient, Client as PostgresClient } from 'pg';
 import { optionalPackage } from '../optional-package';
 import { PATIENCE_MS, POOL_SIZE, patiently } from './connection';
 import { loadKysely } from './kysely-package';
+import type { PostgresListener } from './postgres-messages';
 import type { PostgresPoolLike } from './sources';
 
 /** @throws Error if the package `pg` is missing */
@@ -19,6 +20,25 @@ export function openPostgresPool(url: string): Pool {
   // The pool drops an idle connection that breaks; without a listener it would end the process.
   pool.on('error', () => {});
   return pool;
+}
+
+/**
+ * A connection apart from those of a pool, to the same database.
+ *
+ * @param source - The pool, or the URL of the database.
+ */
+export function openPostgresListener(source: string | PostgresPoolLike): PostgresListener {
+  const settings = { keepAlive: true, connectionTimeoutMillis: PATIENCE_MS };
+  if (typeof source !== 'string') {
+    const { Client, options } = source as unknown as Pool & { Client: typeof PostgresClient };
+    return new Client({ ...(options as object), ...settings }) as unknown as PostgresListener;
+  }
+  const { Client } = optionalPackage('pg', 'A database at postgres://', () => require('pg'));
+  return new Client({
+    connectionString: source,
+    application_name: 'cachewright messages',
+    ...settings,
+  });
 }
 
 /** PostgreSQL over a pool, each of whose connections is given up if it does not answer. */

@@ -10,7 +10,7 @@ import {
 import { Envelope, isEnvelope, newHead } from '../../cache/envelope';
 import type { FrozenValue } from '../../cache/frozen-value';
 import { FILL_SECONDS, type Fill, type FillToken } from '../../cache/get-or-set';
-import { digestOf, keyFaults } from '../../cache/keys';
+import { digestOf, keyFaults, type Version } from '../../cache/keys';
 import type { Timeout } from '../../cache/timeouts';
 import { CacheKeyNotFoundError, CacheValueError, InvalidCacheKeyError } from '../../errors';
 import { type CacheFailure, ServerCache, type ServerOptions } from '../server-cache';
@@ -417,13 +417,19 @@ export class MemcachedCache extends ServerCache {
   }
 
   /** @internal */
+  override get swapsLeases(): boolean {
+    return true;
+  }
+
+  /** @internal */
   override async acquireLease(
     key: string,
     token: string,
     seconds: number,
     deadlineMs: number,
+    version?: Version,
   ): Promise<boolean> {
-    const finalKey = this.#pageKey(key);
+    const finalKey = this.#pageKey(key, version);
     const node = this.#cluster.nodeOf(finalKey);
     const bytes = this.codec.encodeBytes(token, key);
     const expiration = leaseExpirationOf(seconds);
@@ -433,8 +439,8 @@ export class MemcachedCache extends ServerCache {
   }
 
   /** @internal */
-  override async readLease(key: string, deadlineMs: number): Promise<unknown> {
-    const finalKey = this.#pageKey(key);
+  override async readLease(key: string, deadlineMs: number, version?: Version): Promise<unknown> {
+    const finalKey = this.#pageKey(key, version);
     const node = this.#cluster.nodeOf(finalKey);
     const failure = { operation: 'get', key };
     const work = (asker: Asker) => this.#storedAt(asker, finalKey, failure);
@@ -448,8 +454,9 @@ export class MemcachedCache extends ServerCache {
     seconds: number,
     deadlineMs: number,
     successor: string = token,
+    version?: Version,
   ): Promise<boolean> {
-    const finalKey = this.#pageKey(key);
+    const finalKey = this.#pageKey(key, version);
     const node = this.#cluster.nodeOf(finalKey);
     const held = this.codec.encodeBytes(token, key);
     const work = async (asker: Asker) => {
@@ -580,8 +587,8 @@ export class MemcachedCache extends ServerCache {
   }
 
   /** The final key; where Memcached would refuse it, a digest, for a page is nobody's fault. */
-  #pageKey(key: string): string {
-    const finalKey = this.makeKey(key);
+  #pageKey(key: string, version?: Version): string {
+    const finalKey = this.makeKey(key, version);
     return memcachedKeyFaults(finalKey).length === 0 ? finalKey : digestOf(finalKey);
   }
 }

@@ -3,6 +3,7 @@ import {
   collect,
   contentOf,
   type Entries,
+  type LatestValue,
   type StoreOptions,
   toPairs,
   type VersionOption,
@@ -11,6 +12,8 @@ import type { Deadline } from '../../cache/deadline';
 import { Envelope, isEnvelope, newHead } from '../../cache/envelope';
 import type { FrozenValue } from '../../cache/frozen-value';
 import { FILL_SECONDS, type Fill, type FillToken } from '../../cache/get-or-set';
+import type { Version } from '../../cache/keys';
+import type { MessageBus } from '../../cache/message-bus';
 import { HISTORY } from '../../cache/shared-tag-store';
 import type { Timeout } from '../../cache/timeouts';
 import { CacheKeyNotFoundError, CacheValueError } from '../../errors';
@@ -33,6 +36,7 @@ import type { RedisWork } from './connection';
 import { KeyFrame, prefixPattern } from './key-pattern';
 import { type RedisLocation, topologyOf } from './location';
 import { RedisLock, type RedisLockOptions } from './lock';
+import { RedisMessages } from './messages';
 import type { RedisOptions } from './options';
 import { flush, removeMatching, scan } from './scan';
 import {
@@ -409,6 +413,20 @@ export class RedisCache extends ServerCache {
   }
 
   /** @internal */
+  override async getLatest(key: string, { version }: VersionOption): Promise<LatestValue> {
+    const finalKey = this.makeAndValidateKey(key, version);
+    const failure = { operation: 'get', key };
+    const expected = this.expectedCounters(finalKey);
+    const { guard, connection } = this.#topology.writer(finalKey);
+    const work = (client: RedisClient) =>
+      Promise.all([readBytes(client, finalKey), client.call('pttl', finalKey)]);
+    const send = (deadline: Deadline) => connection.send(work, deadline);
+    const [found, ms] = await this.read<[Found, unknown]>(guard, failure, send, [null, -2]);
+    const stored = await this.opened(finalKey, this.#valueOf(found, failure), expected);
+    return { stored, leftMs: ms === -1 ? null : Number(ms) };
+  }
+
+  /** @internal */
   override async getFrozen(key: string, deadlineMs: number, isLatest = false) {
     const finalKey = this.makeAndValidateKey(key);
     const server = isLatest ? this.#topology.writer(finalKey) : this.#topology.reader(finalKey);
@@ -445,13 +463,29 @@ export class RedisCache extends ServerCache {
   }
 
   /** @internal */
-  override acquireLease(key: string, token: string, seconds: number, deadlineMs: number) {
-    return this.#acquire(this.makeAndValidateKey(key), token, seconds * 1000, deadlineMs);
+  override openMessages(): MessageBus {
+    return new RedisMessages(() => this.#topology, this.writeTimeoutMs);
   }
 
   /** @internal */
-  override async readLease(key: string, deadlineMs: number): Promise<unknown> {
-    const finalKey = this.makeAndValidateKey(key);
+  override get swapsLeases(): boolean {
+    return true;
+  }
+
+  /** @internal */
+  override acquireLease(
+    key: string,
+    token: string,
+    seconds: number,
+    deadlineMs: number,
+    version?: Version,
+  ) {
+    return this.#acquire(this.makeAndValidateKey(key, version), token, seconds * 1000, deadlineMs);
+  }
+
+  /** @internal */
+  override async readLease(key: string, deadlineMs: number, version?: Version): Promise<unknown> {
+    const finalKey = this.makeAndValidateKey(key, version);
     const work = (client: RedisClient) => client.call('get', finalKey);
     return (await this.#topology.writer(finalKey).run(work, deadlineMs)) ?? undefined;
   }
@@ -463,8 +497,9 @@ export class RedisCache extends ServerCache {
     seconds: number,
     deadlineMs: number,
     successor: string = token,
+    version?: Version,
   ) {
-    const finalKey = this.makeAndValidateKey(key);
+    const finalKey = this.makeAndValidateKey(key, version);
     return this.#extend(finalKey, token, seconds * 1000, deadlineMs, successor);
   }
 

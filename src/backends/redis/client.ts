@@ -7,7 +7,7 @@ export type RedisArgument = string | Buffer | number;
 export interface RedisClient {
   readonly status: string;
   /** Its socket, once there is one; a cluster has none of its own. */
-  readonly stream?: { cork(): void; uncork(): void };
+  readonly stream?: { cork(): void; uncork(): void; unref?(): void };
   /** An array is sent as its members, of which there may be more than arguments of a function. */
   call(command: string, ...args: (RedisArgument | readonly string[])[]): Promise<unknown>;
   callBuffer(command: string, ...args: (RedisArgument | readonly string[])[]): Promise<unknown>;
@@ -15,8 +15,14 @@ export interface RedisClient {
   /** @param reconnects - Whether it tries again after its pause. @defaultValue false */
   disconnect(reconnects?: boolean): void;
   quit(): Promise<unknown>;
+  subscribe(...channels: string[]): Promise<unknown>;
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   off(event: string, listener: (...args: unknown[]) => void): unknown;
+}
+
+/** A `Redis` that can be had once more, with other options. */
+export interface RedisNodeClient extends RedisClient {
+  duplicate(options: object): RedisClient;
 }
 
 /** A `Cluster` of ioredis 5 or 6, by what is asked of it. */
@@ -24,6 +30,8 @@ export interface RedisClusterClient extends RedisClient {
   /** The nodes of each slot, `host:port`, its master first. */
   readonly slots: readonly (readonly string[])[];
   nodes(role: 'master'): RedisClient[];
+  /** @param nodes - None: those of this one. */
+  duplicate(nodes: readonly never[], options: object): RedisClient;
 }
 
 /** What of ioredis is used. */

@@ -1,4 +1,4 @@
-import { clientPrefix, ioredis, type RedisClusterClient } from './client';
+import { clientPrefix, ioredis, type RedisClient, type RedisClusterClient } from './client';
 import type { RedisConnection } from './connection';
 import { type RedisLimits, RedisServer } from './server';
 import type { RedisTopology } from './topology';
@@ -39,6 +39,10 @@ export class RedisCluster implements RedisTopology {
     await this.#connection.untilReady(this.#limits.readTimeoutMs);
     const server = this.#server('', '');
     return this.#client.nodes('master').map((client) => ({ server, client }));
+  }
+
+  subscriber(options: object): RedisClient {
+    return this.#client.duplicate([], options);
   }
 
   async close(deadlineMs: number): Promise<void> {

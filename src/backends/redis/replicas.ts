@@ -1,3 +1,4 @@
+import type { RedisClient, RedisNodeClient } from './client';
 import type { RedisConnection } from './connection';
 import { OwnWrites } from './own-writes';
 import { type RedisLimits, RedisServer } from './server';
@@ -36,6 +37,10 @@ export class LeaderAndReplicas implements RedisTopology {
 
   async masters() {
     return [{ server: this.#leader, client: this.#leader.connection.client }];
+  }
+
+  subscriber(options: object): RedisClient {
+    return (this.#leader.connection.client as RedisNodeClient).duplicate(options);
   }
 
   async close(deadlineMs: number): Promise<void> {

@@ -13,5 +13,7 @@ export interface RedisTopology {
   wrote(finalKeys: readonly string[] | undefined): void;
   /** The clients of all servers that between them have all keys, each with its server. */
   masters(): Promise<{ server: RedisServer; client: RedisClient }[]>;
+  /** Another client, for subscribing, with these options of ioredis beside those of the leader's. */
+  subscriber(options: object): RedisClient;
   close(deadlineMs: number): Promise<void>;
 }
