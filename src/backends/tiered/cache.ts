@@ -228,6 +228,7 @@ export class TieredCache extends BaseCache {
 
   /** Lets go of what the local tier holds and of its connection, and closes a cache of its own. */
   override async close(): Promise<void> {
+    await this.finishAll();
     clearTimeout(this.#replayTimer);
     this.#replayTimer = undefined;
     await this.#leave();

@@ -102,6 +102,8 @@ export class Coherence {
   /** What was followed so far; `undefined` before the first look. */
   #followed: { incarnation: string; seq: number; knownSince: number } | undefined;
   #trustedUntil = Number.NEGATIVE_INFINITY;
+  /** Until when the ledger may lack somebody. */
+  #uncertainUntil = Number.NEGATIVE_INFINITY;
   #idleLooks = 0;
   #isMember = false;
   #isClosed = false;
@@ -325,6 +327,13 @@ export class Coherence {
     if (this.#isMember) void this.#join(undefined).catch(() => {});
   }
 
+  /** Perhaps it is another server by now, whose ledger lacks what was written last. */
+  #onGap(): void {
+    const { clock, trustMs } = this.#ports;
+    this.#uncertainUntil = clock.now() + waitFor(trustMs);
+    this.#distrust();
+  }
+
   #drop(names: Names): void {
     if (names === 'all') this.#ports.follower.onLoss();
     else this.#ports.follower.onChange(names);
@@ -334,7 +343,7 @@ export class Coherence {
   async #untilSeen(ledger: Ledger, names: Names): Promise<void> {
     const { register, bus, clock, trustMs } = this.#ports;
     const { incarnation, seq, isSettled, members } = ledger;
-    const isCertain = register.isAtomic && isSettled;
+    const isCertain = register.isAtomic && isSettled && clock.now() >= this.#uncertainUntil;
     const missing = new Set(members.keys());
     missing.delete(this.#id);
     if (isCertain && missing.size === 0) return;
@@ -379,7 +388,7 @@ export class Coherence {
     this.#listening ??= new Promise<void>((resolve) => {
       const listener: BusListener = {
         onMessage: (text) => this.#onMessage(text),
-        onGap: () => this.#distrust(),
+        onGap: () => this.#onGap(),
       };
       const stopWaiting = clock.after(trustMs, false, resolve);
       const listens = () => {
