@@ -1,4 +1,6 @@
+import { EventEmitter } from 'node:events';
 import { RedisCache } from 'cachewright';
+import { RedisConnection } from '../../../src/backends/redis/connection';
 import { eventually } from '../../support/eventually';
 import { recordingProxy } from '../../support/recording-proxy';
 import {
@@ -95,5 +97,63 @@ describeWithServer('redis', 'the history of the data on a Redis', () => {
     expect(await cache.tags.check(entry)).toBe('valid');
     await cache.tags.purge(['t.a'], 'hard', true);
     expect(await cache.tags.check(entry)).toBe('purged');
+  });
+});
+
+describe('RedisConnection.withHistory()', () => {
+  /** A client whose server has this id. */
+  function connectionTo(server: { id: string; isAway?: boolean }) {
+    let calls = 0;
+    const client = Object.assign(new EventEmitter(), {
+      status: 'ready',
+      call: async () => {
+        calls += 1;
+        if (server.isAway) throw new Error('Connection is closed.');
+        return `role:master\r\nmaster_replid:${server.id}\r\n`;
+      },
+    });
+    const connection = new RedisConnection(client as never, false);
+    const history = async () => (await connection.withHistory(async () => 'answer'))[1];
+    return { client, connection, history, calls: () => calls };
+  }
+
+  test('asks again on another connection, and after half a minute', async () => {
+    const server = { id: 'a' };
+    const { client, history, calls } = connectionTo(server);
+    const ofA = await history();
+    server.id = 'b';
+    expect([await history(), calls()]).toEqual([ofA, 1]);
+    client.emit('close');
+    const ofB = await history();
+    expect(ofB).not.toBe(ofA);
+    server.id = 'a';
+    const now = performance.now();
+    jest.spyOn(performance, 'now').mockReturnValue(now + 29_000);
+    expect(await history()).toBe(ofB);
+    jest.spyOn(performance, 'now').mockReturnValue(now + 31_000);
+    expect([await history(), calls()]).toEqual([ofA, 3]);
+  });
+
+  test('rejects an answer of a connection that was lost meanwhile', async () => {
+    const { client, connection } = connectionTo({ id: 'a' });
+    const work = async () => {
+      client.emit('close');
+      return 'answer';
+    };
+    await expect(connection.withHistory(work)).rejects.toMatchObject({ reason: 'refused' });
+  });
+
+  test('asks anew once it was not told', async () => {
+    const server = { id: 'a', isAway: true };
+    const { history } = connectionTo(server);
+    await expect(history()).rejects.toThrow('Connection is closed.');
+    server.isAway = false;
+    expect(await history()).toBeGreaterThan(0);
+  });
+
+  test('is 0 for a server that tells no id', async () => {
+    const { connection, client } = connectionTo({ id: 'a' });
+    client.call = async () => 'role:master\r\n';
+    expect(await connection.withHistory(async () => 'answer')).toEqual(['answer', 0]);
   });
 });
