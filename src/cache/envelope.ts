@@ -72,6 +72,7 @@ export function unpackEnvelope(bytes: Buffer): Unpacked {
   // Or it would keep all of the value alive.
   const head = Buffer.from(bytes.subarray(0, HEAD_BYTES));
   if (bytes.length === HEAD_BYTES) return { head };
+  if (bytes.length < HEAD_BYTES + 2) throw new TypeError('A stored value was cut off.');
   const counters = new Map<string, number>();
   let at = HEAD_BYTES + 2;
   for (let left = bytes.readUInt16BE(HEAD_BYTES); left > 0; left -= 1) {

@@ -825,3 +825,77 @@ test('frozen values are stored by their bytes', async () => {
   await cache.set('object', {});
   expect(await cache.getFrozen('object', 1000)).toBeUndefined();
 });
+
+describe('a value that is being made', () => {
+  /** Where the entry of `key` is. */
+  function pathOf(): string {
+    const names = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+    const [name, ...others] = names.filter((name) => name.endsWith('.cachewright'));
+    expect(others).toEqual([]);
+    return join(directory, name!);
+  }
+
+  test('is not stored over what another process has put there', async () => {
+    const cache = openCache();
+    const theirs = packEntry(':1:key', Date.now() + 60_000, Buffer.from('42'));
+    const made = await cache.getOrSet('key', () => {
+      const path = pathOf();
+      writeFileSync(`${path}-new`, theirs);
+      renameSync(`${path}-new`, path);
+      return 'ours';
+    });
+    expect(made).toBe(42);
+    expect(readFileSync(pathOf())).toEqual(theirs);
+  });
+
+  test('is not stored where another process has removed it', async () => {
+    const cache = openCache();
+    expect(
+      await cache.getOrSet('key', () => {
+        unlinkSync(pathOf());
+        return 'ours';
+      }),
+    ).toBe('ours');
+    expect(await cache.get('key')).toBeUndefined();
+    expect(existsSync(join(directory, 'tags'))).toBe(false);
+  });
+
+  test.each([100, 100_000])('is a miss until all of it is there, %i bytes long', async (length) => {
+    const cache = openCache();
+    await cache.getOrSet('key', async () => {
+      const path = pathOf();
+      const placeholder = readFileSync(path);
+      writeFileSync(path, Buffer.concat([placeholder, Buffer.alloc(length, 'half')]));
+      expect(await cache.get('key')).toBeUndefined();
+      expect(existsSync(path)).toBe(true);
+      return 'x'.repeat(length + 100);
+    });
+    expect(await cache.get('key')).toBe('x'.repeat(length + 100));
+  });
+
+  test('is in the file that the placeholder was in', async () => {
+    const cache = openCache();
+    let inode = 0;
+    await cache.getOrSet('key', () => {
+      inode = statSync(pathOf()).ino;
+      return 'value';
+    });
+    expect(statSync(pathOf()).ino).toBe(inode);
+  });
+
+  test('is refused by a disk that is full, and leaves a miss', async () => {
+    const cache = openCache();
+    const made = cache.getOrSet('key', async () => {
+      const handle = await fs.open(pathOf(), 'r+');
+      const prototype = Object.getPrototypeOf(handle) as fs.FileHandle;
+      await handle.close();
+      jest
+        .spyOn(prototype, 'write')
+        .mockResolvedValueOnce({ bytesWritten: 3, buffer: Buffer.alloc(0) } as never);
+      return 'value';
+    });
+    await expect(made).rejects.toThrow('There is no room');
+    expect(await cache.get('key')).toBeUndefined();
+    expect(await cache.getOrSet('key', 'next')).toBe('next');
+  });
+});

@@ -1,4 +1,4 @@
-import { MemcachedCache } from 'cachewright';
+import { DatabaseCache, MemcachedCache, RedisCache } from 'cachewright';
 import { catchWarnings } from '../support/process-warnings';
 
 const warnings = catchWarnings();
@@ -26,3 +26,50 @@ test.each(onFailures)(
     await cache.close();
   },
 );
+
+describe.each([
+  [
+    'Memcached',
+    (onFailure: () => void) =>
+      new MemcachedCache('127.0.0.1:1', { options: { onError: 'miss', onFailure } }),
+  ],
+  [
+    'Redis',
+    (onFailure: () => void) =>
+      new RedisCache('redis://127.0.0.1:1', { options: { onError: 'miss', onFailure } }),
+  ],
+  [
+    'a database',
+    (onFailure: () => void) =>
+      new DatabaseCache('cache', {
+        options: { onError: 'miss', onFailure, database: 'postgres://127.0.0.1:1/none' },
+      }),
+  ],
+])('where failures are misses, and %s cannot be reached', (_name, open) => {
+  test('values are made, with tags or without, and nobody learns but the hook', async () => {
+    const onFailure = jest.fn();
+    const cache = open(onFailure);
+    let calls = 0;
+    const make = async () => {
+      calls += 1;
+      await new Promise((resolve) => setImmediate(resolve));
+      return 'made';
+    };
+    const tags = ['tag'];
+    const asked = [1, 2, 3].map(() => cache.getOrSet('key', make, 60, { tags }));
+    expect(await Promise.all(asked)).toEqual(['made', 'made', 'made']);
+    expect(await cache.getOrSet('key', make)).toBe('made');
+    expect(calls).toBe(2);
+    expect(onFailure).toHaveBeenCalled();
+    await cache.set('key', 'value', 60, { tags });
+    expect(await cache.add('key', 'value', 60, { tags })).toBe(false);
+    expect(await cache.setMany({ key: 'value' }, 60, { tags })).toEqual(['key']);
+    await expect(cache.invalidateTags(tags)).rejects.toThrow();
+    await expect(
+      cache.getOrSet('key', async () => {
+        throw new Error('no value today');
+      }),
+    ).rejects.toThrow('no value today');
+    await cache.close();
+  });
+});

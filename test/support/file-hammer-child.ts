@@ -40,7 +40,11 @@ async function main(): Promise<void> {
 
   async function callAtRandom(key: string): Promise<unknown> {
     const choice = random();
-    if (choice < 0.4) return check(key, await cache.get(key));
+    if (choice < 0.3) return check(key, await cache.get(key));
+    if (choice < 0.4) {
+      const make = () => signed(key, random);
+      return check(key, await cache.getOrSet(key, make, timeoutFrom(random)));
+    }
     if (choice < 0.65) return cache.set(key, signed(key, random), timeoutFrom(random));
     if (choice < 0.75) return cache.add(key, signed(key, random), timeoutFrom(random));
     if (choice < 0.85) return cache.touch(key, timeoutFrom(random));
