@@ -202,11 +202,9 @@ export class LocMemCache extends BaseCache {
     const frozen = { value: this.#freeze(sum, key), counters: undefined };
     const { expiresAt } = entry!;
     // Not #put(): the store does not grow, so that counting must not cull.
-    this.#store.entries.set(
-      finalKey,
-      { ...frozen, expiresAt, validAt: undefined },
-      { size: sizeOf(finalKey, frozen) },
-    );
+    this.#store.entries.set(finalKey, entryOf(frozen, expiresAt), {
+      size: sizeOf(finalKey, frozen),
+    });
     return sum;
   }
 
@@ -324,7 +322,7 @@ export class LocMemCache extends BaseCache {
       entries.pop();
     }
     const expiresAt = expiryOf(seconds);
-    entries.set(finalKey, { ...frozen, expiresAt, validAt: undefined }, { size });
+    entries.set(finalKey, entryOf(frozen, expiresAt), { size });
   }
 
   /** Evicts what a cull due now, or an earlier one, still has to. Returns the number evicted. */
@@ -409,9 +407,15 @@ function detached(text: string): string {
   return ` ${text}`.slice(1);
 }
 
+/** Not by a spread, which takes longer than all else in `set`. */
+function entryOf({ value, counters }: Frozen, expiresAt: number): Entry {
+  return { value, expiresAt, counters, validAt: undefined };
+}
+
 function sizeOf(finalKey: string, { value, counters }: Frozen): number {
   let size = ENTRY_OVERHEAD + 2 * finalKey.length + byteLengthOf(value);
-  for (const name of counters?.keys() ?? []) size += TAG_OVERHEAD + 2 * name.length;
+  if (counters === undefined) return size;
+  for (const name of counters.keys()) size += TAG_OVERHEAD + 2 * name.length;
   return size;
 }
 

@@ -105,6 +105,51 @@ export function describeFills(name: string, open: OpenShared): void {
       expect(await cache.get('key')).toBeUndefined();
     });
 
+    test('what is made of old is not stored in the place of what is made anew', async () => {
+      const first = cache.getOrSet('key', make, 60);
+      await haveRead(1);
+      data = 'v2';
+      await other.delete('key');
+      const later = deferred();
+      const second = other.getOrSet(
+        'key',
+        async () => {
+          reads.push(data);
+          await later.promise;
+          return 'v2';
+        },
+        60,
+      );
+      await haveRead(2);
+      gate.resolve();
+      expect(await first).toBe('v1');
+      expect(await cache.get('key')).toBeUndefined();
+      later.resolve();
+      expect(await second).toBe('v2');
+      expect(await cache.get('key')).toBe('v2');
+    });
+
+    test('who waits for what is made anew waits for no third', async () => {
+      const gates = [deferred(), deferred()];
+      const makeInTurn = async () => {
+        const read = data;
+        await gates[reads.push(read) - 1]!.promise;
+        return read;
+      };
+      const first = cache.getOrSet('key', makeInTurn, 60);
+      await haveRead(1);
+      data = 'v2';
+      await other.delete('key');
+      const joined = [1, 2, 3].map(() => cache.getOrSet('key', makeInTurn, 60));
+      gates[0]!.resolve();
+      await first;
+      await haveRead(2);
+      await other.delete('key');
+      gates[1]!.resolve();
+      expect(await Promise.all(joined)).toEqual(['v2', 'v2', 'v2']);
+      expect(reads).toEqual(['v1', 'v2']);
+    });
+
     test.each([
       ['set()', (by: BaseCache) => by.set('key', 'theirs')],
       ['setMany()', (by: BaseCache) => by.setMany({ key: 'theirs' })],
