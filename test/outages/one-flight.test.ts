@@ -13,6 +13,8 @@ describe.each(OUTAGE_BACKENDS)('over $name', ({ kind, name, start, cacheOf, prep
   describeWithServer(kind, `processes that share ${name}`, () => {
     let server: NetworkServer;
     let processes: PageProcess[];
+    /** What the processes have told of, as each does so once. */
+    const reported: string[] = [];
 
     beforeAll(async () => {
       server = await start();
@@ -48,7 +50,8 @@ describe.each(OUTAGE_BACKENDS)('over $name', ({ kind, name, start, cacheOf, prep
         const target = before[i]!.arrived + VISITORS;
         // Twice, as some look when others have.
         for (let idle = 0; idle < 2; ) {
-          const { arrived, looking } = await one.tally();
+          const { arrived, looking, failures } = await one.tally();
+          reported.push(...failures);
           idle = arrived === target && looking === 0 ? idle + 1 : 0;
           await pass(20);
         }
@@ -61,6 +64,8 @@ describe.each(OUTAGE_BACKENDS)('over $name', ({ kind, name, start, cacheOf, prep
       const before = await total();
       const answers = await askAll('/cold');
       expect(answers).toHaveLength(PROCESSES * VISITORS);
+      const tallies = await Promise.all(processes.map((one) => one.tally()));
+      expect([...reported, ...tallies.flatMap(({ failures }) => failures)]).toEqual([]);
       expect(new Set(answers).size).toBe(1);
       expect((await total()) - before).toBe(1);
     });
