@@ -42,7 +42,12 @@ export class RedisMessages implements MessageBus {
     // It connects again by itself, and what it missed is found out.
     client.on('error', () => {});
     client.on('message', (_channel, text) => onMessage(String(text)));
-    await client.subscribe(...channels);
+    try {
+      await client.subscribe(...channels);
+    } catch (error) {
+      client.disconnect();
+      throw error;
+    }
   }
 
   async say(channel: string, text: string): Promise<void> {

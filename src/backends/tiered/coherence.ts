@@ -364,7 +364,8 @@ export class Coherence {
       const stopWaiting = clock.after(waitMs, false, vigil.end);
       this.#vigils.add(vigil);
     });
-    if (isCertain && bus !== undefined && missing.size > 0) {
+    // To write the mark would open again what was closed.
+    if (isCertain && bus !== undefined && missing.size > 0 && !this.#isClosed) {
       await this.#inTurn(() => this.#mark(missing)).catch(() => {});
     }
   }
@@ -396,7 +397,11 @@ export class Coherence {
         resolve();
       };
       const failed = () => {
-        this.#listening = undefined;
+        // Where it is not allowed it would fail with each change.
+        const tryAgain = () => {
+          this.#listening = undefined;
+        };
+        clock.after(trustMs, true, tryAgain);
         listens();
       };
       bus.listen([channel, this.#channelOf(this.#id)], listener).then(listens, failed);

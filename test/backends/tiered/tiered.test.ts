@@ -18,6 +18,7 @@ import {
   type RedisServer,
   startRedis,
 } from '../../support/servers';
+import { askRedis } from '../../support/servers/redis-client';
 import { settled } from '../../support/settled';
 import { visit } from '../../support/visit';
 
@@ -51,6 +52,17 @@ describeWithServer('redis', 'Local tiers over one Redis', () => {
     );
     opened.push(cache);
     return cache;
+  }
+
+  /** The server's address for a user with this rule about channels. */
+  async function asUser(name: string, rule: string): Promise<string> {
+    await askRedis(server, 'ACL', 'SETUSER', name, 'on', '>secret', '~*', '+@all', rule);
+    return server.url.replace('//', `//${name}:secret@`);
+  }
+
+  async function connectionsOf(user: string): Promise<number> {
+    const list = String(await askRedis(server, 'CLIENT', 'LIST'));
+    return list.split(` user=${user} `).length - 1;
   }
 
   /** Two who know each other, so that changes wait for answers and no longer. */
@@ -276,6 +288,30 @@ describeWithServer('redis', 'Local tiers over one Redis', () => {
     expect(await two.get('key')).toBe('newer');
     await Promise.all([one.close(), two.close()]);
     await own.stop();
+  });
+
+  test('a user who may not subscribe takes no connection more with each change', async () => {
+    const url = await asUser('mute', 'resetchannels');
+    const cache = open({}, url);
+    for (const value of [1, 2, 3, 4]) await cache.set('key', value);
+    expect(await cache.get('key')).toBe(4);
+    await eventually(async () => expect(await connectionsOf('mute')).toBe(1));
+  });
+
+  test('a change that waits as the cache is closed opens nothing again', async () => {
+    const url = await asUser('leaver', 'allchannels');
+    const proxy = await lossyProxy(server);
+    const [one, two] = [open({}, url), open({}, proxy.url)];
+    await Promise.all([one.get('nothing'), two.get('nothing')]);
+    await sleep(900);
+    proxy.isSilent = true;
+    const isChanged = one.set('key', 'value');
+    await sleep(100);
+    await one.close();
+    await isChanged;
+    await sleep(100);
+    expect(await connectionsOf('leaver')).toBe(0);
+    await proxy.close();
   });
 
   test('a server that hangs leaves the local tiers what they trust, for as long', async () => {
