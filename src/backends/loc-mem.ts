@@ -3,6 +3,7 @@ import {
   BaseCache,
   type CacheParams,
   type CullingOptions,
+  contentOf,
   type StoreOptions,
   type VersionOption,
 } from '../cache/base-cache';
@@ -278,15 +279,16 @@ export class LocMemCache extends BaseCache {
 
   #ifUsable(finalKey: string, entry: Entry | undefined): Entry | undefined {
     if (entry === undefined) return undefined;
-    const isPurged = entry.counters !== undefined && this.#isPurged(finalKey, entry);
-    if (entry.expiresAt > Date.now() && !isPurged) return entry;
+    const isValid = entry.counters === undefined || entry.validAt === this.tags.sequence;
+    // It may have taken the place of one that was stale.
+    if (isValid) this.softPurges.forget(finalKey);
+    if (entry.expiresAt > Date.now() && (isValid || !this.#isPurged(finalKey, entry))) return entry;
     this.#store.entries.delete(finalKey);
     return undefined;
   }
 
   #isPurged(finalKey: string, entry: Entry): boolean {
     const { sequence } = this.tags;
-    if (entry.validAt === sequence) return false;
     const counters = entry.counters!;
     // In the memory of this process counters are read at once.
     const found = this.tags.check(counters) as Validity;
@@ -373,7 +375,7 @@ export class LocMemCache extends BaseCache {
     if (typeof held !== 'object' || held === null) return held;
     if (!Buffer.isBuffer(held)) return Buffer.from(held.toBytes());
     // A serializer of the user's own may return, or write to, what it is given.
-    if (this.#hasOwnSerializer) return this.#codec.decode(Buffer.from(held));
+    if (this.#hasOwnSerializer) return contentOf(this.#codec.decode(Buffer.from(held)));
     const value = this.#codec.decode(held);
     // What a serializer made is new already; bytes alone are still the stored ones.
     if (!(value instanceof Uint8Array) || value.buffer !== held.buffer) return value;

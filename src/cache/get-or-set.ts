@@ -114,9 +114,10 @@ export class GetOrSet {
   async #make(recipe: Recipe, ending: () => void): Promise<Made> {
     const { key, finalKey, version, tags } = recipe;
     const cache = this.#cache;
-    const [fill, noted] = await Promise.all([
-      cache.beginFill(key, { version }),
+    const [noted, fill] = await Promise.all([
+      // First: tags that are none are an error before anything is under way.
       tags === undefined ? undefined : this.#note(recipe),
+      cache.beginFill(key, { version }),
     ]);
     if (fill.value !== undefined) {
       cache.softPurges.forget(finalKey);

@@ -312,6 +312,18 @@ describe('values', () => {
     expect(await cache.get('key')).toBe('outer');
   });
 
+  test('what a serializer writes may begin as an envelope does', async () => {
+    const serializer = {
+      dump: (value: unknown) => value as Uint8Array,
+      load: (bytes: Uint8Array) => bytes,
+    };
+    const cache = openCache({ serializer });
+    const bytes = Buffer.from('\xc1CWT\x01 and more', 'latin1');
+    await cache.set('key', bytes);
+    expect(await cache.get('key')).toEqual(bytes);
+    expect(await cache.getOrSet('key', () => null)).toEqual(bytes);
+  });
+
   test('a serializer that hands on its own bytes cannot reach the stored ones (CONV-08)', async () => {
     const scratch = Buffer.alloc(3);
     const cache = openCache({

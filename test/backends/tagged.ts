@@ -311,5 +311,38 @@ export function describeTagged(
       await cache.invalidateTags(['tag']);
       expect(await other.get('key')).toBeUndefined();
     });
+
+    test.each<[string, readonly string[] | undefined]>([
+      ['without tags', undefined],
+      ['with tags', ['tag']],
+    ])('what is stored %s in place of a stale entry is kept', async (_kind, tags) => {
+      await cache.set('key', 'old', 600, { tags: ['tag'] });
+      await cache.invalidateTags(['tag'], { mode: 'soft' });
+      expect(await cache.get('key')).toBe('old');
+      await other.set('key', 'new', 600, { tags });
+      expect(await other.get('key')).toBe('new');
+      for (let i = 0; i < 3; i += 1) {
+        expect(await cache.getOrSet('key', () => 'made', 600, { tags })).toBe('new');
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(await cache.get('key')).toBe('new');
+    });
+
+    test('what is made anew without tags is not made once more', async () => {
+      await cache.set('key', 'old', 600, { tags: ['tag'] });
+      await cache.invalidateTags(['tag'], { mode: 'soft' });
+      let calls = 0;
+      const make = () => {
+        calls += 1;
+        return `v${calls}`;
+      };
+      expect(await cache.getOrSet('key', make, 600)).toBe('old');
+      await eventually(async () => expect(await cache.get('key')).toBe('v1'));
+      for (let i = 0; i < 3; i += 1) {
+        expect(await cache.getOrSet('key', make, 600)).toBe('v1');
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(calls).toBe(1);
+    });
   });
 }

@@ -52,3 +52,17 @@ test('a class of the site has no tags on data, and says so', async () => {
   expect(await cache.getOrSet('key', make, 60)).toBe(1);
   expect(await cache.get('key')).toBe(1);
 });
+
+test('tags that are none are an error before a fill has begun', async () => {
+  let begun = 0;
+  class Watched extends LocMemCache {
+    override beginFill(key: string) {
+      begun += 1;
+      return super.beginFill(key);
+    }
+  }
+  const cache = new Watched('get-or-set-tags');
+  const asked = cache.getOrSet('key', () => 'value', 60, { tags: [''] });
+  await expect(asked).rejects.toThrow('A tag is "". Give a string.');
+  expect(begun).toBe(0);
+});
