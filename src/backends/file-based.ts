@@ -111,8 +111,7 @@ export class FileBasedCache extends BaseCache {
         const found = await readEntryFile(path);
         const there = await this.opened(finalKey, this.#unpack(found, finalKey));
         if (there !== undefined) return false;
-        if (isDead(found)) await store.discard(path);
-        else if (found !== 'absent') await store.remove(path);
+        if (found !== 'absent') await store.discard(path, found);
         if (isExpiredAtOnce(seconds)) return true;
         await store.makeRoom(this.maxEntries, this.cullFrequency);
         if (await store.create(path, packEntry(finalKey, expiryOf(seconds), bytes))) return true;
@@ -218,8 +217,7 @@ export class FileBasedCache extends BaseCache {
           const isShared = stored instanceof Envelope && stored.content === undefined;
           if (isShared || fill.token === undefined) return fill;
         }
-        if (isDead(found)) await store.discard(path);
-        else if (found !== 'absent') await store.remove(path);
+        if (found !== 'absent') await store.discard(path, found);
         await store.makeRoom(this.maxEntries, this.cullFrequency);
         const placeholder = packEntry(finalKey, expiryOf(FILL_SECONDS), head);
         if (await store.create(path, placeholder)) return { token: head };

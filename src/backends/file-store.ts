@@ -115,10 +115,15 @@ export class FileStore {
     return removed;
   }
 
-  /** Removes a file that was found expired or broken, unless a live one has taken its place. */
-  async discard(path: string): Promise<void> {
+  /**
+   * Removes a file that was found expired or broken, unless a live one has taken its place.
+   *
+   * @param useless - What was found, if it is live, and of no use all the same.
+   */
+  async discard(path: string, useless?: Found): Promise<void> {
+    const isUseless = (found: Found) => isDead(found) || isSame(found, useless);
     // Looked at again, for the caller may have read it before it was its turn.
-    if (!isDead(await readEntryFile(path))) return;
+    if (!isUseless(await readEntryFile(path))) return;
     const grave = tempBeside(path);
     try {
       await rename(path, grave);
@@ -128,7 +133,7 @@ export class FileStore {
     }
     // What was moved may be what another process wrote a moment ago. A still newer one stays.
     const found = await readEntryFile(grave);
-    const isLive = found !== 'absent' && !isDead(found);
+    const isLive = found !== 'absent' && !isUseless(found);
     const isGone = !isLive || !(await linkExclusively(grave, path));
     await unlinked(grave);
     if (isGone) this.#changeCount(-1);
@@ -245,6 +250,11 @@ export class FileStore {
 export function isDead(found: Found): boolean {
   if (found === 'absent') return false;
   return found === 'broken' || found.expiresAt < Date.now();
+}
+
+function isSame(found: Found, other: Found | undefined): boolean {
+  if (typeof found === 'string' || typeof other !== 'object') return false;
+  return found.keyText === other.keyText && found.value.equals(other.value);
 }
 
 function tempBeside(path: string): string {

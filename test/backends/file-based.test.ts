@@ -899,3 +899,46 @@ describe('a value that is being made', () => {
     expect(await cache.getOrSet('key', 'next')).toBe('next');
   });
 });
+
+describe('what another process puts in the place of a purged entry', () => {
+  /** Does `meanwhile` once, after it has looked whether an entry is purged. */
+  class Slow extends FileBasedCache {
+    meanwhile: (() => Promise<unknown>) | undefined;
+
+    protected override async validityOf(...args: Parameters<FileBasedCache['validityOf']>) {
+      const validity = await super.validityOf(...args);
+      const { meanwhile } = this;
+      this.meanwhile = undefined;
+      await meanwhile?.();
+      return validity;
+    }
+  }
+
+  let slow: Slow;
+  let other: FileBasedCache;
+  beforeEach(async () => {
+    slow = new Slow(directory);
+    other = openElsewhere();
+    await slow.set('key', 'old', 60, { tags: ['tag'] });
+    await slow.invalidateTags(['tag']);
+  });
+
+  test('by add() is not replaced by another add()', async () => {
+    slow.meanwhile = async () => expect(await other.add('key', 'theirs')).toBe(true);
+    expect(await slow.add('key', 'ours')).toBe(false);
+    expect(await slow.get('key')).toBe('theirs');
+  });
+
+  test('by set() is what getOrSet() finds', async () => {
+    slow.meanwhile = () => other.set('key', 'theirs');
+    expect(await slow.beginFill('key')).toEqual({ value: 'theirs' });
+  });
+
+  test('while it is being made is not replaced by add()', async () => {
+    await slow.delete('key');
+    await other.beginFill('key');
+    slow.meanwhile = async () => expect(await other.add('key', 'theirs')).toBe(true);
+    expect(await slow.add('key', 'ours')).toBe(false);
+    expect(await slow.get('key')).toBe('theirs');
+  });
+});
