@@ -30,7 +30,7 @@ export class PostgresMessages implements MessageBus {
 
   listen(channels: readonly string[], listener: BusListener): Promise<void> {
     return new Promise((resolve) => {
-      const connect = async (): Promise<void> => {
+      const connect = async (isAgain: boolean): Promise<void> => {
         let client: PostgresListener | undefined;
         let isLost = false;
         const lose = (): void => {
@@ -39,7 +39,7 @@ export class PostgresMessages implements MessageBus {
           this.#connected = undefined;
           client?.end().catch(() => {});
           if (this.#isClosed) return;
-          this.#timer = setTimeout(() => void connect().then(listener.onGap), RETRY_MS);
+          this.#timer = setTimeout(() => void connect(true), RETRY_MS);
           this.#timer.unref();
         };
         try {
@@ -62,8 +62,9 @@ export class PostgresMessages implements MessageBus {
         }
         this.#connected = client;
         resolve();
+        if (isAgain) listener.onGap();
       };
-      void connect();
+      void connect(false);
     });
   }
 

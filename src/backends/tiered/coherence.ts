@@ -90,6 +90,7 @@ const WAIT_MARGIN_MS = 20;
  *
  * - A ledger that was lost, or set back, begins anew: everybody drops everything, and until all who
  *   were listed in the old one must have looked, whoever changes something waits for the whole time.
+ *   Whose connection broke drops everything, too: that it was set back may not show any more.
  * - Who was waited for in vain is marked. With its next look it takes the mark away; if it has not
  *   looked for as long as it may trust itself, it is taken off the list, and nobody waits for it.
  */
@@ -104,6 +105,8 @@ export class Coherence {
   #trustedUntil = Number.NEGATIVE_INFINITY;
   /** Until when the ledger may lack somebody. */
   #uncertainUntil = Number.NEGATIVE_INFINITY;
+  /** Whether the ledger may have been set back, and be as far on again by now with other changes. */
+  #isInDoubt = false;
   #idleLooks = 0;
   #isMember = false;
   #isClosed = false;
@@ -294,7 +297,8 @@ export class Coherence {
     for (const mark of marks) {
       if (!this.#marksSeenAt.has(mark)) this.#marksSeenAt.set(mark, now);
     }
-    if (this.#followed?.incarnation !== incarnation) {
+    if (this.#followed?.incarnation !== incarnation || this.#isInDoubt) {
+      this.#isInDoubt = false;
       this.#followed = { incarnation, seq, knownSince: now };
       follower.onLoss();
       return;
@@ -331,6 +335,7 @@ export class Coherence {
   #onGap(): void {
     const { clock, trustMs } = this.#ports;
     this.#uncertainUntil = clock.now() + waitFor(trustMs);
+    this.#isInDoubt = true;
     this.#distrust();
   }
 
