@@ -236,13 +236,13 @@ export class Coherence {
       const nextText = next.text;
       if (!register.isAtomic || nextText === text) {
         this.#follow(next);
-        this.#trust(next, startedAt);
+        this.#trust(startedAt);
         return next;
       }
       const writtenAt = clock.now();
       if (await register.swap(text, nextText)) {
         this.#follow(next);
-        this.#trust(next, writtenAt);
+        this.#trust(writtenAt);
         return next;
       }
       const pauseMs = Math.random() * Math.min(attempt, LONGEST_PAUSE_MS);
@@ -318,12 +318,9 @@ export class Coherence {
     }
   }
 
-  #trust(ledger: Ledger, since: number): void {
-    const { register, trustMs } = this.#ports;
-    const own = ledger.members.get(this.#id);
-    const isListed = own !== undefined && own.mark === undefined;
-    if (this.#isClosed || !this.#isMember || (register.isAtomic && !isListed)) return;
-    this.#trustedUntil = since + trustMs;
+  /** @param since - When the look began that has found us listed, or has listed us. */
+  #trust(since: number): void {
+    if (this.#isMember && !this.#isClosed) this.#trustedUntil = since + this.#ports.trustMs;
   }
 
   #distrust(): void {

@@ -9,6 +9,7 @@ import {
   RedisCache,
   TieredCache,
 } from 'cachewright';
+import { readFrozen } from '../../../src/page-cache/page-reads';
 import { eventually } from '../../support/eventually';
 import { pageApp } from '../../support/page-app';
 import { redisCalls, resetCalls } from '../../support/redis-calls';
@@ -187,6 +188,28 @@ describeWithServer('redis', 'Local tiers over one Redis', () => {
     expect(origin.calls).toBe(1);
   });
 
+  test('pages in the local tier are there without an await, as they were decoded', async () => {
+    const cache = open({ trustMs: 3000 });
+    const page = (text: string) => ({ byteLength: 4, toBytes: () => Buffer.from(text) });
+    await cache.get('nothing');
+    await sleep(100);
+    await cache.shared.setFrozen('page', page('text'), 60, 1000);
+    const bytes = (await cache.getFrozen('page', 1000)) as Buffer;
+    expect(bytes.toString()).toBe('text');
+    expect(cache.getFrozen('page', 1000)).toBe(bytes);
+    const decoded = page('text');
+    cache.adoptFrozen('page', Buffer.from('text'), decoded);
+    expect(cache.frozenAtHand('page')).toBe(bytes);
+    cache.adoptFrozen('page', bytes, decoded);
+    expect(cache.frozenAtHand('page')).toBe(decoded);
+    // However many ask for it in one turn of the event loop.
+    for (let i = 0; i < 3; i += 1) expect(readFrozen(cache, 'page', 1000, false)).toBe(decoded);
+    expect(cache.getFrozen('page', 1000, true)).toBeInstanceOf(Promise);
+    const stored = page('more');
+    await cache.setFrozen('page', stored, 60, 1000);
+    expect(cache.getFrozen('page', 1000)).toBe(stored);
+  });
+
   test('a purge is seen by another process at once, and again is asked for nothing', async () => {
     const [one, two] = await openTwo();
     const note = async (cache: TieredCache) => (await cache.tags.note(['t.a', 't.b'])).counters;
@@ -242,6 +265,7 @@ describeWithServer('redis', 'Local tiers over one Redis', () => {
     await one.set('gone', 'value');
     await one.set('stays', 'value');
     expect(await two.get('gone')).toBe('value');
+    for (let i = 0; i < 3; i += 1) expect(await two.get('stays')).toBe('value');
     await proxy.close();
     const refused = expect.objectContaining({
       message: expect.stringMatching(/The purge is kept/),
