@@ -71,7 +71,8 @@ const MAX_IDLE_LOOKS = 30;
 /** Attempts to write into the ledger, which others write to at the same time. */
 const MAX_ATTEMPTS = 50;
 
-const LONGEST_PAUSE_MS = 20;
+/** Many who write at once need room to get out of each other's way. */
+const LONGEST_PAUSE_MS = 200;
 
 /** Clocks of several machines do not run at quite the same speed. */
 const WAIT_FACTOR = 1.05;
@@ -245,7 +246,7 @@ export class Coherence {
         this.#trust(writtenAt);
         return next;
       }
-      const pauseMs = Math.random() * Math.min(attempt, LONGEST_PAUSE_MS);
+      const pauseMs = Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE_MS);
       await new Promise<void>((resolve) => void clock.after(pauseMs, false, resolve));
     }
     throw new CacheUnavailableError(

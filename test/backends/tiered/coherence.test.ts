@@ -1,10 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
-import { Coherence, type CoherencePorts } from '../../../src/backends/tiered/coherence';
+import {
+  Coherence,
+  type CoherencePorts,
+  type TierClock,
+} from '../../../src/backends/tiered/coherence';
 import type { BusListener } from '../../../src/cache/message-bus';
 
 /** A store that may be set back, and whose messages all get lost. */
-function makeStore() {
-  const store = { ledger: undefined as string | undefined };
+function makeStore(after: TierClock['after'] = () => () => {}) {
+  const store = { ledger: undefined as string | undefined, isTakenByOthers: false };
   const join = () => {
     const told: (readonly string[] | 'all')[] = [];
     let heard: BusListener | undefined;
@@ -13,7 +17,7 @@ function makeStore() {
         isAtomic: true,
         read: async () => store.ledger,
         swap: async (from, to) => {
-          if (store.ledger !== from) return false;
+          if (store.ledger !== from || store.isTakenByOthers) return false;
           store.ledger = to;
           return true;
         },
@@ -27,7 +31,7 @@ function makeStore() {
         close: async () => {},
       },
       channel: 'channel',
-      clock: { now: () => 0, after: () => () => {} },
+      clock: { now: () => 0, after },
       trustMs: 100,
       follower: {
         onChange: (names) => told.push(names),
@@ -60,4 +64,24 @@ test('a ledger that was set back and is as far on again is not taken for the one
   await two.coherence.announce(['later']);
   await one.coherence.announce([]);
   expect(one.told).toEqual([['later'], []]);
+});
+
+test('who finds the ledger written by others again and again makes way for longer, and gives up', async () => {
+  const pauses: number[] = [];
+  const { store, join } = makeStore((ms, isIdle, work) => {
+    if (!isIdle && store.isTakenByOthers) {
+      pauses.push(ms);
+      void Promise.resolve().then(work);
+    }
+    return () => {};
+  });
+  const { coherence } = join();
+  await setImmediate();
+  const random = jest.spyOn(Math, 'random').mockReturnValue(0.5);
+  store.isTakenByOthers = true;
+  await expect(coherence.announce(['key'])).rejects.toThrow(/50 times in a row/);
+  random.mockRestore();
+  expect(pauses).toHaveLength(50);
+  expect(pauses.slice(0, 8)).toEqual([1, 2, 4, 8, 16, 32, 64, 100]);
+  expect(Math.max(...pauses)).toBe(100);
 });
