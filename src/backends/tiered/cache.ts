@@ -20,7 +20,7 @@ import type { ValueCodec } from '../../cache/value-codec';
 import { CacheUnavailableError } from '../../errors';
 import { LocMemCache } from '../loc-mem';
 import { type Announced, Coherence, type Follower } from './coherence';
-import { KeptPurges } from './kept-purges';
+import { KeptPurges, type Removal } from './kept-purges';
 import { LocalTier } from './local-tier';
 import { monotonicClock } from './monotonic-clock';
 import { resolveTieredOptions, type TieredOptions } from './options';
@@ -440,12 +440,13 @@ export class TieredCache extends BaseCache {
     keys: readonly string[],
     { version }: VersionOption,
     work: () => Promise<T>,
+    removal: (finalKey: string) => Removal = () => async () => {},
   ): Promise<T> {
     const finalKeys = keys.map((key) => this.makeKey(key, version));
     this.#tier.drop(finalKeys);
     try {
       const result = await work();
-      await this.#announceEntries(finalKeys);
+      await this.#announceEntries(finalKeys, removal);
       return result;
     } finally {
       this.#tier.drop(finalKeys);
@@ -458,26 +459,28 @@ export class TieredCache extends BaseCache {
     options: VersionOption,
     work: () => Promise<T>,
   ): Promise<T> {
+    const byFinalKey = new Map(keys.map((key) => [this.makeKey(key, options.version), key]));
+    const removal = (finalKey: string) => () =>
+      this.shared.delete(byFinalKey.get(finalKey)!, options);
     try {
-      return await this.#change(keys, options, work);
+      return await this.#change(keys, options, work, removal);
     } catch (error) {
       if (!(error instanceof CacheUnavailableError)) throw error;
-      const byFinalKey = new Map(keys.map((key) => [this.makeKey(key, options.version), key]));
-      this.#kept.addEntries(
-        [...byFinalKey.keys()],
-        (finalKey) => () => this.shared.delete(byFinalKey.get(finalKey)!, options),
-      );
+      this.#kept.addEntries([...byFinalKey.keys()], removal);
       throw this.#keptFor(error);
     }
   }
 
-  async #announceEntries(finalKeys: readonly string[]): Promise<void> {
+  async #announceEntries(
+    finalKeys: readonly string[],
+    removal: (finalKey: string) => Removal,
+  ): Promise<void> {
     if (finalKeys.length === 0) return;
     try {
       await this.#announce(finalKeys.map((finalKey) => ENTRY + finalKey));
     } catch (error) {
-      // It is done, but others do not know. Until they do, or have forgotten, nor do we.
-      this.#kept.addEntries(finalKeys, () => async () => {});
+      // Others do not know. And where errors are misses, what was to be removed may be there yet.
+      this.#kept.addEntries(finalKeys, removal);
       this.#replayLater();
       if (!this.shared.hidesFailures) throw error;
     }

@@ -286,6 +286,22 @@ describeWithServer('redis', 'Local tiers over one Redis', () => {
     await proxy.close();
   });
 
+  test('where errors are misses, what could not be deleted is deleted later', async () => {
+    const proxy = await lossyProxy(server);
+    const options = { onError: 'miss' as const, onFailure: () => {} };
+    const shared = new RedisCache(proxy.url, { keyPrefix: `site${sites}`, options });
+    const cache = new TieredCache(shared, { options: { trustMs: 300 } }, true);
+    opened.push(cache);
+    const other = open();
+    await cache.set('gone', 'value');
+    await proxy.close();
+    expect(await cache.delete('gone')).toBe(false);
+    expect(await other.get('gone')).toBe('value');
+    await proxy.reopen();
+    await eventually(async () => expect(await other.get('gone')).toBeUndefined());
+    await proxy.close();
+  });
+
   test('of too many purges that are kept, all is purged', async () => {
     const proxy = await lossyProxy(server);
     const [one, two] = await openTwo({}, proxy.url);
