@@ -1,3 +1,4 @@
+import { caches } from 'cachewright';
 import { describePages } from '../../page-cache/pages';
 import { describeWithServer, type MemcachedServer, startMemcached } from '../../support/servers';
 import { describeEachDatabase } from '../../support/test-databases';
@@ -5,6 +6,9 @@ import { UNHURRIED, UNHURRIED_MEMCACHED } from '../../support/unhurried';
 import { describeTopologies } from '../redis/topologies';
 
 const options = { trustMs: 100 };
+
+// Each test has caches of its own, which look for changes until they are closed.
+afterEach(() => caches.closeAll());
 
 describeTopologies(['one server', 'a cluster of three masters'], (name, place) => {
   describePages(`a local tier over Redis, ${name}`, () => {
