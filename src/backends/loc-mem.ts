@@ -228,7 +228,9 @@ export class LocMemCache extends BaseCache {
       return { value: this.#thaw(entry.value) };
     }
     const { fills } = this.#store;
-    const token = fills.get(finalKey) ?? {};
+    const shared = fills.get(finalKey);
+    if (shared !== undefined) return { token: shared, isShared: true };
+    const token = {};
     fills.set(finalKey, token);
     return { token };
   }

@@ -605,7 +605,8 @@ export abstract class BaseCache {
   protected async fillOver(finalKey: string, found: unknown): Promise<Fill> {
     if (!(found instanceof Envelope)) return { value: found };
     const validity = await this.validityOf(finalKey, found);
-    return validity === 'valid' ? { value: found.content!.value } : { token: found.head };
+    if (validity === 'valid') return { value: found.content!.value };
+    return { token: found.head, isShared: found.content === undefined };
   }
 
   /**

@@ -20,6 +20,8 @@ export interface Fill {
   readonly value?: unknown;
   /** `undefined`: nothing shows whether the key is changed meanwhile. */
   readonly token?: FillToken;
+  /** Whether it is another's as well, who perhaps comes to a value where this fill does not. */
+  readonly isShared?: boolean;
 }
 
 /** What is asked of the cache that is filled. */
@@ -124,19 +126,22 @@ export class GetOrSet {
       return { value: fill.value, isCurrent: false };
     }
     const end = (stored: unknown) =>
-      cache.endFill(key, fill.token, stored, recipe.timeout, { version });
+      stored === undefined && fill.isShared
+        ? false
+        : cache.endFill(key, fill.token, stored, recipe.timeout, { version });
     let value: unknown;
+    let counters: Counters | undefined;
     try {
       value = await recipe.make();
+      ending();
+      if (noted && value !== undefined) counters = await this.#confirm(recipe, noted, value);
     } catch (error) {
       ending();
       // Why it failed is worth more.
       await Promise.resolve(end(undefined)).catch(() => {});
       throw error;
     }
-    ending();
     if (value === undefined || tags === undefined) return { value, isCurrent: await end(value) };
-    const counters = noted && (await this.#confirm(recipe, noted, value));
     if (counters === undefined) {
       await end(undefined);
       // Where the counters cannot be reached, nobody can be told apart.

@@ -248,6 +248,31 @@ export function describeFills(name: string, open: OpenShared): void {
       expect(await other.get('key')).toBe('next');
     });
 
+    test.each<[string, () => unknown]>([
+      ['fails', () => Promise.reject(new Error('no value today'))],
+      ['comes to nothing', () => undefined],
+    ])('one that %s does not keep the value of another from being stored', async (_kind, none) => {
+      const first = cache.getOrSet('key', make, 60);
+      await haveRead(1);
+      for (let i = 0; i < 2; i += 1) {
+        await other.getOrSet('key', none, 60).catch((error: Error) => {
+          expect(error.message).toBe('no value today');
+        });
+      }
+      expect(await other.hasKey('key')).toBe(false);
+      gate.resolve();
+      expect(await first).toBe('v1');
+      expect(await other.get('key')).toBe('v1');
+    });
+
+    test('one whose tags cannot be told leaves nothing', async () => {
+      const tags = () => {
+        throw new Error('no tags today');
+      };
+      await expect(cache.getOrSet('key', 'value', 60, { tags })).rejects.toThrow('no tags today');
+      expect(await cache.delete('key')).toBe(false);
+    });
+
     test('one that never ends keeps nobody else from making it', async () => {
       void cache.getOrSet('key', () => new Promise<string>(() => {}), 60);
       await eventually(async () => {
