@@ -1,4 +1,16 @@
-import { explore, type Fault, type ModelStore } from './tags-model';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Fault, ModelStore, Outcome } from './tags-model';
+
+const RUN = join(__dirname, 'tags-model-run.ts');
+
+/** As many interleavings, looked at by a process of their own. */
+async function explore(store: ModelStore, runs: number, fault?: Fault): Promise<Outcome> {
+  const args = ['--import', 'tsx', RUN, String(store), String(runs), ...(fault ? [fault] : [])];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 500_000 });
+  return JSON.parse(stdout) as Outcome;
+}
 
 test.each<[ModelStore, number]>([
   ['atomic', 50_000],
@@ -31,7 +43,7 @@ describe('the model finds', () => {
     ['counted in two steps', ['atomic']],
   ])('a fault: %s', async (fault, stores) => {
     for (const store of stores) {
-      const { violation } = await explore(store, 20_000, { fault });
+      const { violation } = await explore(store, 20_000, fault);
       expect([store, violation]).toEqual([
         store,
         expect.stringMatching(/^(valid|stale): version \d+ of item \d, purged for version \d+$/),
