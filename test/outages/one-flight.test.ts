@@ -113,10 +113,12 @@ async function findHolder(processes: readonly PageProcess[], before: number[]): 
 
 /** Waits until the processes have found their server again, and share what they store. */
 async function untilShared(processes: readonly PageProcess[]): Promise<void> {
-  for (let i = 0; i < 50; i += 1) {
+  for (let i = 0; i < 600; i += 1) {
     const answers = [];
     for (const one of processes) answers.push(await one.get(`/shared${i}`));
     if (new Set(answers).size === 1) return;
+    // A server that was gone is asked now and then only.
+    await pass(100);
   }
   throw new Error('They do not find their server again.');
 }
