@@ -3,6 +3,7 @@ import type { BaseCache } from '../../src/cache/base-cache';
 import { type CounterCache, SharedTagStore } from '../../src/cache/shared-tag-store';
 import { CLOCK, type Counters, PURGES, type TagStore, Tags } from '../../src/cache/tags';
 import { CacheKeyNotFoundError } from '../../src/errors';
+import { randomFrom } from '../support/seeded-random';
 
 /** How the counters are kept. */
 export type ModelStore =
@@ -111,7 +112,7 @@ class World {
     store: ModelStore,
     fault: Fault | undefined,
   ) {
-    this.#random = randomOf(seed);
+    this.#random = randomFrom(seed);
     this.#store = store;
     if (store === 'local') this.#local = new LocalTagStore();
     this.#isCluster = this.#chance(0.3);
@@ -489,15 +490,4 @@ function spoil(store: TagStore, fault: Fault | undefined): TagStore {
 
 function raise(floors: number[], item: number, version: number): void {
   floors[item] = Math.max(floors[item]!, version);
-}
-
-/** Numbers from 0 to 1 that the seed tells (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -58,7 +58,7 @@ test('stores what the origin says, and adds no field but Age and the date of arr
   // RFC 9110 §6.6.1 asks for a Date on what is cached; that of now would make the page look new.
   const [date, ...rest] = kept(hit).sort((a) => (a.startsWith('Date: ') ? -1 : 1));
   expect(date).toMatch(/^Date: /);
-  expect(rest.sort()).toEqual(['Age: 0', ...sent]);
+  expect(rest.sort()).toEqual([expect.stringMatching(/^Age: \d+$/), ...sent]);
   expect([miss.reason, hit.reason]).toEqual(['Quite Fine', 'Quite Fine']);
 });
 

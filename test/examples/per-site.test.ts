@@ -34,7 +34,7 @@ test('it is kept compressed for those who can read that', async () => {
   const compressed = await visit('/', 'gzip');
   const again = await visit('/', 'gzip');
   expect(compressed.get('Age')).toBeUndefined();
-  expect(again.get('Age')).toBe('0');
+  expect(again.get('Age')).toMatch(/^\d+$/);
   expect(again.get('Content-Encoding')).toBe('gzip');
   expect(again.text).toBe(compressed.text);
   expect((await visit('/')).text).toBe(plain.text);

@@ -91,7 +91,11 @@ describeEachStack((build) => {
     const miss = await visit(app, '/page').expect('PAGE 1');
     const hit = await visit(app, '/page').expect(200);
     expect(hit.body).toEqual(miss.body);
-    expect(hit.headers).toMatchObject({ 'x-shouted': 'yes', vary: 'X-Loud', age: '0' });
+    expect(hit.headers).toMatchObject({
+      'x-shouted': 'yes',
+      vary: 'X-Loud',
+      age: expect.any(String),
+    });
     await visit(app, '/page').set('X-Loud', 'no').expect('PAGE 2');
     expect([origin.calls, seen]).toEqual([2, 3]);
   });

@@ -1,16 +1,7 @@
+import { randomFrom } from './seeded-random';
+
 /** Keys in the order they are asked for, the same in every run. */
 export type Trace = readonly string[];
-
-/** Mulberry32: small, and good enough to pick keys with. Below 1. */
-export function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Ranks from 0 to `count - 1`, of which rank `r` is drawn in proportion to `1 / (r + 1) ** skew`. */
 export function zipf(count: number, skew: number, random: () => number): () => number {

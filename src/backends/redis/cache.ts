@@ -377,7 +377,7 @@ export class RedisCache extends ServerCache {
    * doing things twice; as it is lost with a leader that fails, not against all ways of going wrong.
    *
    * @example
-   * await cache.lock('report', { seconds: 60 }).using(async () => {
+   * await cache.lock('report lock', { seconds: 60 }).using(async () => {
    *   await cache.set('report', await buildReport());
    * });
    */

@@ -2,6 +2,7 @@ import { Coherence, type TierClock } from '../../../src/backends/tiered/coherenc
 import { LocalTier } from '../../../src/backends/tiered/local-tier';
 import type { Register } from '../../../src/backends/tiered/register';
 import type { BusListener, MessageBus } from '../../../src/cache/message-bus';
+import { randomFrom } from '../../support/seeded-random';
 
 /** How processes hear of changes. */
 export type ModelStore =
@@ -88,7 +89,7 @@ class World {
     store: ModelStore,
     fault: Fault | undefined,
   ) {
-    this.#random = randomOf(seed);
+    this.#random = randomFrom(seed);
     this.#store = store;
     this.#fault = fault;
     this.#lossShare = this.#chance(0.5) ? 0 : 0.3;
@@ -369,15 +370,4 @@ export async function explore(
     }
     worlds = left;
   }
-}
-
-/** Numbers from 0 to 1 that the seed tells (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1,12 +1,6 @@
 import { CONTENDERS, hitRatio, type ReplayOptions } from '../../support/replayed-traces';
-import {
-  crawledTrace,
-  echoTrace,
-  loopTrace,
-  randomFrom,
-  siteTrace,
-  type Trace,
-} from '../../support/traces';
+import { randomFrom } from '../../support/seeded-random';
+import { crawledTrace, echoTrace, loopTrace, siteTrace, type Trace } from '../../support/traces';
 
 const REQUESTS = 100_000;
 const PAGES = 10_000;

@@ -59,7 +59,7 @@ describe('every page', () => {
     const hit = await visit(path);
     expect(miss.status).toBe(200);
     expect(miss.get('Age')).toBeUndefined();
-    expect(hit.get('Age')).toBe('0');
+    expect(hit.get('Age')).toMatch(/^\d+$/);
     expect(hit.text).toBe(miss.text);
     expect(hit.get('Content-Type')).toBe(miss.get('Content-Type'));
   });
@@ -133,14 +133,14 @@ describe('languages', () => {
     expect(german.get('Age')).toBeUndefined();
     expect(german.text).toContain('<html lang="de"');
     const [englishAgain, germanAgain] = [await visit(path, 'en'), await visit(path, 'de')];
-    expect(englishAgain.get('Age')).toBe('0');
+    expect(englishAgain.get('Age')).toMatch(/^\d+$/);
     expect(englishAgain.text).toBe(english.text);
     expect(germanAgain.text).toBe(german.text);
   });
 
   test('asked for in different words share one page', async () => {
     await visit('/countries/deu', 'fr-CH, fr;q=0.9, en;q=0.8');
-    expect((await visit('/countries/deu', 'fr')).get('Age')).toBe('0');
+    expect((await visit('/countries/deu', 'fr')).get('Age')).toMatch(/^\d+$/);
   });
 
   test('chosen by ?lang= win over Accept-Language, and links keep them', async () => {
