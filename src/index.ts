@@ -69,6 +69,9 @@ export {
   InvalidCacheBackendError,
   InvalidCacheKeyError,
 } from './errors';
+export { cacheFragment, type FragmentOptions } from './fragments/cache-fragment';
+export { makeTemplateFragmentKey } from './fragments/fragment-key';
+export type { FragmentOutcomeMessage } from './fragments/outcomes';
 export { cacheControl } from './headers/cache-control';
 export type { CacheControlDirectives, DirectiveValue } from './headers/cache-control-options';
 export {

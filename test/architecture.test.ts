@@ -12,6 +12,7 @@ const ARROWS: Record<string, readonly string[]> = {
   http: [],
   headers: ['http'],
   cli: ['caches.ts', 'backends', 'cache', 'errors.ts'],
+  fragments: ['caches.ts', 'cache', 'errors.ts'],
   'page-cache': ['caches.ts', 'cache', 'headers', 'http', 'errors.ts'],
 };
 

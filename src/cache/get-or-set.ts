@@ -53,6 +53,8 @@ export interface Recipe {
   readonly timeout: Timeout;
   readonly version: Version | undefined;
   readonly tags: readonly string[] | ((value: never) => readonly string[]) | undefined;
+  /** Whether what was purged softly will not do. */
+  readonly mustBeCurrent?: boolean;
 }
 
 /** What came of a flight. */
@@ -79,16 +81,17 @@ export class GetOrSet {
       const { phase } = flight;
       try {
         const found = await cache.get(key, undefined, { version });
-        if (found !== undefined) {
-          if (cache.softPurges.has(finalKey)) this.#makeAnew(flight, recipe);
-          return found;
-        }
+        const isStale = found !== undefined && cache.softPurges.has(finalKey);
+        if (isStale && !recipe.mustBeCurrent) this.#makeAnew(flight, recipe);
+        if (found !== undefined && !(isStale && recipe.mustBeCurrent)) return found;
         const { value, isCurrent } = await flight.run((ending) => this.#make(recipe, ending));
         // Who came while it was under way, after a purge perhaps, must not get what is older. All
         // that is under way after that began later.
         if (isLater || phase === 'to-begin' || (phase === 'under-way' && isCurrent)) {
           // Read again: another process may have won the race, and each caller must get its own copy.
-          return (await cache.get(key, undefined, { version })) ?? value;
+          const stored = await cache.get(key, undefined, { version });
+          const isOld = recipe.mustBeCurrent && cache.softPurges.has(finalKey);
+          return isOld ? value : (stored ?? value);
         }
       } finally {
         flight.leave();

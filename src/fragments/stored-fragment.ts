@@ -1,0 +1,96 @@
+import type { BaseCache } from '../cache/base-cache';
+import type { Version } from '../cache/keys';
+import { warnSeldom } from '../cache/warn-seldom';
+import { InvalidCacheKeyError } from '../errors';
+
+/** How long a fragment waits for another request that renders it, before it is rendered once more. */
+const WAIT_MS = 10_000;
+
+/** A fragment as it is stored. */
+export interface Fragment {
+  readonly html: string;
+  /** Its own tags, and those of the fragments in it. */
+  readonly tags: readonly string[];
+  /** Epoch milliseconds; `null`: never. */
+  readonly expiresAt: number | null;
+}
+
+/** Where a fragment is stored, and for how long. */
+export interface FragmentPlace {
+  readonly cache: BaseCache;
+  readonly key: string;
+  readonly version: Version | undefined;
+  readonly seconds: number | null;
+  /** Whether a fragment that was purged softly will not do. */
+  readonly mustBeCurrent: boolean;
+}
+
+/** Tells that it was the fragment that could not be rendered, and not the cache that failed. */
+class RenderFailure extends Error {
+  constructor(override readonly cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+/**
+ * The fragment that is stored; else made, by one of those who ask at the time, and stored.
+ *
+ * @returns `undefined` if it was neither found nor could be made and stored within some time, because
+ *   the cache fails or another takes long.
+ * @throws {@link InvalidCacheKeyError} If the backend cannot have its key; what `make` throws.
+ */
+export async function storedFragment(
+  place: FragmentPlace,
+  make: () => Promise<Fragment>,
+): Promise<Fragment | undefined> {
+  const { cache, key, version, seconds, mustBeCurrent } = place;
+  const { keepsTags } = cache;
+  let making: Promise<Fragment> | undefined;
+  const run = async (): Promise<Fragment | undefined> => {
+    making = make();
+    const made = await making.catch((error) => {
+      throw new RenderFailure(error);
+    });
+    // Where entries have no tags, it would outlive the purge of its own.
+    return keepsTags || made.tags.length === 0 ? made : undefined;
+  };
+  const tags = (made: Fragment | undefined): readonly string[] => made?.tags ?? [];
+  try {
+    const finding = cache.getOrSet(key, run, seconds, {
+      version,
+      mustBeCurrent,
+      ...(keepsTags && { tags }),
+    });
+    const found = await unlessLate(finding, () => making !== undefined);
+    if (isFragment(found)) return found;
+    // Whatever it is, it is in the way.
+    if (found !== undefined && making === undefined) await cache.delete(key, { version });
+  } catch (error) {
+    if (error instanceof RenderFailure) throw error.cause;
+    if (error instanceof InvalidCacheKeyError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    warnSeldom('fragment', `Fragments are rendered each time, as their cache fails: ${reason}`, {
+      type: 'CacheFragmentWarning',
+      code: 'CACHEWRIGHT_FRAGMENT',
+    });
+  }
+  return making;
+}
+
+/** What `finding` comes to, or `undefined` if it has not begun to be made here after some time. */
+function unlessLate<T>(finding: Promise<T>, hasBegun: () => boolean): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      if (!hasBegun()) resolve(undefined);
+    }, WAIT_MS);
+    // Whoever waits has a client, and without one there is nothing to stay alive for.
+    timer.unref();
+    finding.finally(() => clearTimeout(timer)).then(resolve, reject);
+  });
+}
+
+function isFragment(found: unknown): found is Fragment {
+  const { html, tags, expiresAt } = (found ?? {}) as Partial<Fragment>;
+  const isTimed = expiresAt === null || typeof expiresAt === 'number';
+  return typeof html === 'string' && Array.isArray(tags) && isTimed;
+}
