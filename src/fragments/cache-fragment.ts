@@ -62,10 +62,9 @@ export async function cacheFragment(
   checkTags(tags, name, cache);
   const finalKey = cache.makeKey(key, version);
   const outer = currentScope();
-  let isRendered = false;
+  let scope: FragmentScope | undefined;
   const make = async (): Promise<Fragment> => {
-    isRendered = true;
-    const scope = new FragmentScope(cache, finalKey, outer);
+    scope = new FragmentScope(cache, finalKey, outer);
     scope.addTags(tags);
     const html = await runInScope(scope, render);
     if (typeof html !== 'string') {
@@ -80,15 +79,18 @@ export async function cacheFragment(
   // Within itself it would wait for itself.
   const isOnce = isExpired || FragmentScope.isWithin(outer, cache, finalKey);
   const mustBeCurrent = outer !== undefined;
-  const fragment =
-    (isOnce
-      ? undefined
-      : await storedFragment({ cache, key, version, seconds, mustBeCurrent }, make)) ??
-    (await make());
-  tellFragment({ name, key, isHit: !isRendered });
-  outer?.addTags(fragment.tags);
-  outer?.addExpiry(fragment.expiresAt);
-  return fragment.html;
+  const place = { cache, key, version, seconds, mustBeCurrent };
+  try {
+    const fragment = (isOnce ? undefined : await storedFragment(place, make)) ?? (await make());
+    tellFragment({ name, key, isHit: scope === undefined });
+    outer?.addTags(fragment.tags);
+    outer?.addExpiry(fragment.expiresAt);
+    return fragment.html;
+  } catch (error) {
+    // What is shown in its place depends on them as well.
+    outer?.addTags([...tags, ...(scope?.tags ?? [])]);
+    throw error;
+  }
 }
 
 /** The cache of fragments for which none is named. @throws InvalidCacheBackendError if unknown */
