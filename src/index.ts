@@ -70,6 +70,7 @@ export {
   InvalidCacheKeyError,
 } from './errors';
 export { cacheFragment, type FragmentOptions } from './fragments/cache-fragment';
+export { type CacheViewOptions, cacheView, type ViewResponse } from './fragments/cache-view';
 export { makeTemplateFragmentKey } from './fragments/fragment-key';
 export type { FragmentOutcomeMessage } from './fragments/outcomes';
 export { cacheControl } from './headers/cache-control';
