@@ -46,7 +46,10 @@ export async function storedFragment(
   const { cache, key, version, seconds, mustBeCurrent } = place;
   const { keepsTags } = cache;
   let making: Promise<Fragment> | undefined;
+  let isLate = false;
   const run = async (): Promise<Fragment | undefined> => {
+    // The page goes on with a fragment of its own: it may be gone, or be what would be written into.
+    if (isLate) return undefined;
     making = make();
     const made = await making.catch((error) => {
       throw new RenderFailure(error);
@@ -61,7 +64,10 @@ export async function storedFragment(
       mustBeCurrent,
       ...(keepsTags && { tags }),
     });
-    const found = await unlessLate(finding, () => making !== undefined);
+    const found = await unlessLate(finding, () => {
+      isLate = making === undefined;
+      return isLate;
+    });
     if (isFragment(found)) return found;
     // Whatever it is, it is in the way.
     if (found !== undefined && making === undefined) await cache.delete(key, { version });
@@ -77,11 +83,11 @@ export async function storedFragment(
   return making;
 }
 
-/** What `finding` comes to, or `undefined` if it has not begun to be made here after some time. */
-function unlessLate<T>(finding: Promise<T>, hasBegun: () => boolean): Promise<T | undefined> {
+/** What `finding` comes to, or `undefined` if after some time it `isToEnd`. */
+function unlessLate<T>(finding: Promise<T>, isToEnd: () => boolean): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      if (!hasBegun()) resolve(undefined);
+      if (isToEnd()) resolve(undefined);
     }, WAIT_MS);
     // Whoever waits has a client, and without one there is nothing to stay alive for.
     timer.unref();

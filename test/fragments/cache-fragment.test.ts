@@ -10,6 +10,7 @@ import {
   InvalidCacheKeyError,
   LocMemCache,
   makeTemplateFragmentKey,
+  type VersionOption,
 } from 'cachewright';
 import { RejectingCache, ThrowingCache } from '../support/backends';
 import { stopClock } from '../support/clock';
@@ -257,6 +258,30 @@ describe('at the same time', () => {
       jest.advanceTimersByTime(10_000);
       expect(await shown).toBe('my own');
       expect(await Promise.race([stuck, settled().then(() => 'stuck')])).toBe('stuck');
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  test('who no longer waits for the cache does not render it once more when that answers', async () => {
+    const answer = deferred();
+    class SlowCache extends LocMemCache {
+      override async get(key: string, fallback?: unknown, options?: VersionOption) {
+        await answer.promise;
+        return (await super.get(key, fallback, options)) as never;
+      }
+    }
+    const { render } = counted();
+    const using = new SlowCache('slow');
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'Date', 'performance'] });
+    try {
+      const shown = cacheFragment(60, 'a', [], render, { using });
+      await settled();
+      jest.advanceTimersByTime(10_000);
+      expect(await shown).toBe('made 1');
+      answer.resolve();
+      await settled();
+      expect(await cacheFragment(60, 'b', [], render, { using })).toBe('made 2');
     } finally {
       jest.useRealTimers();
     }
