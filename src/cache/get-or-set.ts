@@ -74,7 +74,7 @@ export class GetOrSet {
   }
 
   async run(recipe: Recipe): Promise<unknown> {
-    const { key, finalKey, version } = recipe;
+    const { key, finalKey, version, mustBeCurrent = false } = recipe;
     const cache = this.#cache;
     for (let isLater = false; ; isLater = true) {
       const flight = this.#flights.join(finalKey);
@@ -82,15 +82,17 @@ export class GetOrSet {
       try {
         const found = await cache.get(key, undefined, { version });
         const isStale = found !== undefined && cache.softPurges.has(finalKey);
-        if (isStale && !recipe.mustBeCurrent) this.#makeAnew(flight, recipe);
-        if (found !== undefined && !(isStale && recipe.mustBeCurrent)) return found;
+        if (found !== undefined && !(isStale && mustBeCurrent)) {
+          if (isStale) this.#makeAnew(flight, recipe);
+          return found;
+        }
         const { value, isCurrent } = await flight.run((ending) => this.#make(recipe, ending));
         // Who came while it was under way, after a purge perhaps, must not get what is older. All
         // that is under way after that began later.
         if (isLater || phase === 'to-begin' || (phase === 'under-way' && isCurrent)) {
           // Read again: another process may have won the race, and each caller must get its own copy.
           const stored = await cache.get(key, undefined, { version });
-          const isOld = recipe.mustBeCurrent && cache.softPurges.has(finalKey);
+          const isOld = mustBeCurrent && cache.softPurges.has(finalKey);
           return isOld ? value : (stored ?? value);
         }
       } finally {

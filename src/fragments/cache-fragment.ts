@@ -73,13 +73,13 @@ export async function cacheFragment(
       );
     }
     const expiresAt = seconds === null ? null : Date.now() + seconds * 1000;
-    return { html, tags: [...scope.tags], expiresAt };
+    // As it will be sent: half a character cannot be stored.
+    return { html: html.toWellFormed(), tags: [...scope.tags], expiresAt };
   };
   const isExpired = seconds !== null && seconds <= 0;
   // Within itself it would wait for itself.
   const isOnce = isExpired || FragmentScope.isWithin(outer, cache, finalKey);
-  const mustBeCurrent = outer !== undefined;
-  const place = { cache, key, version, seconds, mustBeCurrent };
+  const place = { cache, key, version, seconds };
   try {
     const fragment = (isOnce ? undefined : await storedFragment(place, make)) ?? (await make());
     tellFragment({ name, key, isHit: scope === undefined });

@@ -21,8 +21,6 @@ export interface FragmentPlace {
   readonly key: string;
   readonly version: Version | undefined;
   readonly seconds: number | null;
-  /** Whether a fragment that was purged softly will not do. */
-  readonly mustBeCurrent: boolean;
 }
 
 /** Tells that it was the fragment that could not be rendered, and not the cache that failed. */
@@ -43,7 +41,7 @@ export async function storedFragment(
   place: FragmentPlace,
   make: () => Promise<Fragment>,
 ): Promise<Fragment | undefined> {
-  const { cache, key, version, seconds, mustBeCurrent } = place;
+  const { cache, key, version, seconds } = place;
   const { keepsTags } = cache;
   let making: Promise<Fragment> | undefined;
   let isLate = false;
@@ -61,7 +59,9 @@ export async function storedFragment(
   try {
     const finding = cache.getOrSet(key, run, seconds, {
       version,
-      mustBeCurrent,
+      // It may be about to be stored in something else. Nor could it be made anew later, when the page
+      // with all that it is made of is gone.
+      mustBeCurrent: true,
       ...(keepsTags && { tags }),
     });
     const found = await unlessLate(finding, () => {

@@ -374,19 +374,51 @@ describe('tags', () => {
     expect(await cacheFragment(60, 'a', [], () => 'new')).toBe('new');
   });
 
-  test('a soft purge shows it once more, but stores it in nothing else', async () => {
+  test('purged softly have it rendered anew before it is shown', async () => {
     const inner = counted('inner');
     const showInner = () => cacheFragment(600, 'inner', [], inner.render, { tags: ['row'] });
     const showOuter = () => cacheFragment(600, 'outer', [], async () => `<${await showInner()}>`);
     await showOuter();
     await caches.default.invalidateTags(['row'], { mode: 'soft' });
-    expect(await showInner()).toBe('inner 1');
-    await settled();
     expect(await showInner()).toBe('inner 2');
+    expect(await showInner()).toBe('inner 2');
+    expect(await showOuter()).toBe('<inner 2>');
     await caches.default.invalidateTags(['row'], { mode: 'soft' });
-    expect(await showOuter()).toBe('<inner 1>');
-    await settled();
     expect(await showOuter()).toBe('<inner 3>');
+    expect(await showInner()).toBe('inner 3');
+  });
+
+  test('purged softly while another renders it are missed by nobody', async () => {
+    const gates = [deferred(), deferred()];
+    let run = 0;
+    const show = () =>
+      cacheFragment(
+        600,
+        'a',
+        [],
+        async () => {
+          const mine = ++run;
+          await gates[mine - 1]?.promise;
+          return `run ${mine}`;
+        },
+        { tags: ['row'] },
+      );
+    const first = show();
+    await settled();
+    await caches.default.invalidateTags(['row'], { mode: 'soft' });
+    const second = show();
+    await settled();
+    gates[0]!.resolve();
+    await settled();
+    gates[1]!.resolve();
+    expect([await first, await second]).toEqual(['run 1', 'run 2']);
+    expect(await show()).toBe('run 2');
+  });
+
+  test('do not matter to half a character, which is stored as it is sent', async () => {
+    const { render } = counted('a\ud83d');
+    expect(await cacheFragment(60, 'half', [], render)).toBe('a\ufffd 1');
+    expect(await cacheFragment(60, 'half', [], render)).toBe('a\ufffd 1');
   });
 
   test.each<[unknown, string]>([

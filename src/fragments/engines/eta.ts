@@ -1,10 +1,4 @@
 import { relative } from 'node:path';
-import {
-  currentScope,
-  followRenders,
-  type RenderScope,
-  runInScope,
-} from '../../cache/render-scope';
 import { type ViewEngine, viewEngine } from '../view-engine';
 
 export type { ViewEngine };
@@ -14,9 +8,6 @@ export interface EtaLike {
   readonly config: { readonly views?: string };
   renderAsync(template: string, data: object): Promise<string>;
 }
-
-/** A page that is not stored, and has no use for what its fragments tell. */
-const page: RenderScope = { addTags() {}, addExpiry() {} };
 
 /**
  * Eta for Express, with templates that can `await`, and {@link cacheFragment} in them as `it.cache`.
@@ -38,11 +29,6 @@ export function etaEngine(eta: EtaLike): ViewEngine {
   }
   return viewEngine((path, locals) => {
     // A name that began with `@` would be that of no file.
-    const name = `./${relative(views, path)}`;
-    const render = () => eta.renderAsync(name, locals);
-    followRenders();
-    // What a template captures is written where its page is: it must not be rendered while that goes
-    // on, as what was purged softly is where no page is known.
-    return currentScope() === undefined ? runInScope(page, render) : render();
+    return eta.renderAsync(`./${relative(views, path)}`, locals);
   });
 }
