@@ -79,7 +79,7 @@ function storePage(url: string, counters: Counters): Promise<void> {
     alwaysValidate: false,
   });
   const key = pageKeyFor({} as never, url, 'GET', settings());
-  return storeResponse(settings(), key, [], {}, response, counters);
+  return storeResponse(settings(), { key, vary: [], headers: {}, response }, () => counters);
 }
 
 async function measure(server: RedisServer, pages: number): Promise<void> {

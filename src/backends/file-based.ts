@@ -5,11 +5,16 @@ import {
   type CacheParams,
   type CullingOptions,
   contentOf,
+  type FrozenPlace,
+  PLACE_BYTES,
+  PLACE_SECONDS,
   type StoreOptions,
   type VersionOption,
 } from '../cache/base-cache';
 import { Envelope, isPlaceholder, newHead } from '../cache/envelope';
+import type { FrozenValue } from '../cache/frozen-value';
 import { FILL_SECONDS, type Fill, type FillToken } from '../cache/get-or-set';
+import type { MaybePromise } from '../cache/maybe-promise';
 import { SharedTagStore } from '../cache/shared-tag-store';
 import { Tags } from '../cache/tags';
 import { expiryOf, isExpiredAtOnce, type Timeout } from '../cache/timeouts';
@@ -147,7 +152,13 @@ export class FileBasedCache extends BaseCache {
   }
 
   override async delete(key: string, { version }: VersionOption = {}) {
-    const path = this.#store.pathOf(this.makeAndValidateKey(key, version));
+    const finalKey = this.makeAndValidateKey(key, version);
+    await this.noteRemovals('delete', [key]);
+    return this.#removeInTurn(finalKey);
+  }
+
+  #removeInTurn(finalKey: string): Promise<boolean> {
+    const path = this.#store.pathOf(finalKey);
     return this.#store.inTurn(path, () => this.#store.remove(path));
   }
 
@@ -252,6 +263,72 @@ export class FileBasedCache extends BaseCache {
     const bytes = this.#codec.encodeBytes(envelope, key);
     const entry = packEntry(finalKey, expiryOf(seconds), bytes);
     return this.#store.inTurn(path, () => growEntryFile(path, entry, isStillThere));
+  }
+
+  /** @internal */
+  override openFrozen(key: string, deadlineMs: number, wantsFound: boolean): Promise<FrozenPlace> {
+    const finalKey = this.makeAndValidateKey(key);
+    const store = this.#store;
+    const path = store.pathOf(finalKey);
+    const work = async (): Promise<FrozenPlace> => {
+      for (;;) {
+        const found = await readEntryFile(path);
+        const stored = this.#unpack(found, finalKey);
+        if (stored !== undefined) {
+          const page = contentOf(stored);
+          return {
+            found: wantsFound && page instanceof Uint8Array ? page : undefined,
+            token: Buffer.from((found as FileEntry).value.subarray(0, PLACE_BYTES)),
+          };
+        }
+        if (found !== 'absent') await store.discard(path, found);
+        await store.makeRoom(this.maxEntries, this.cullFrequency);
+        const head = newHead();
+        const placeholder = packEntry(finalKey, expiryOf(PLACE_SECONDS), head);
+        if (await store.create(path, placeholder)) return { token: head };
+      }
+    };
+    return this.within(deadlineMs, store.inTurn(path, work));
+  }
+
+  /** @internal */
+  override setFrozen(
+    key: string,
+    value: FrozenValue,
+    timeout: Timeout,
+    deadlineMs: number,
+    token?: FillToken,
+  ): MaybePromise<boolean> {
+    if (token === undefined) return super.setFrozen(key, value, timeout, deadlineMs);
+    const start = token as Buffer;
+    const bytes = value.toBytes();
+    const stored = isPlaceholder(start)
+      ? this.endFill(key, start, bytes, timeout)
+      : this.#replace(key, start, bytes, timeout);
+    return this.within(deadlineMs, stored);
+  }
+
+  /** Stores a value in the place of one that begins so. @returns whether that was still there */
+  async #replace(key: string, start: Buffer, bytes: Buffer, timeout: Timeout): Promise<boolean> {
+    const finalKey = this.makeAndValidateKey(key);
+    const seconds = this.resolveTimeout(timeout, key);
+    const path = this.#store.pathOf(finalKey);
+    return this.#store.inTurn(path, async () => {
+      // Another process may still come between this and what follows, for there are no locks.
+      if (!isHeadedBy(await readEntryFile(path), start)) return false;
+      await this.#put(path, finalKey, this.#codec.encodeBytes(bytes, key), seconds);
+      return true;
+    });
+  }
+
+  /** @internal */
+  override deleteFrozen(key: string, deadlineMs: number): Promise<boolean> {
+    return this.within(deadlineMs, this.#removeInTurn(this.makeAndValidateKey(key)));
+  }
+
+  /** @internal */
+  override async deleteFrozenMany(keys: readonly string[], deadlineMs: number): Promise<void> {
+    await Promise.all(keys.map((key) => this.deleteFrozen(key, deadlineMs)));
   }
 
   /** What was stored, if it is live, of this key, and the serializer can read it. */

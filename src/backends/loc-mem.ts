@@ -4,13 +4,14 @@ import {
   type CacheParams,
   type CullingOptions,
   contentOf,
+  type FrozenPlace,
   type StoreOptions,
   type VersionOption,
 } from '../cache/base-cache';
 import { Envelope, newHead } from '../cache/envelope';
 import type { FrozenValue } from '../cache/frozen-value';
 import type { Fill, FillToken } from '../cache/get-or-set';
-import { tagNames } from '../cache/tag-names';
+import { nameOfRemoval, tagNames } from '../cache/tag-names';
 import { type Counters, type Noted, Tags, type Validity } from '../cache/tags';
 import { expiryOf, isExpiredAtOnce, type Timeout } from '../cache/timeouts';
 import { type SerializerOption, ValueCodec } from '../cache/value-codec';
@@ -58,6 +59,11 @@ interface Entry {
 interface Frozen {
   readonly value: Held;
   readonly counters: Counters | undefined;
+}
+
+/** How often pages of a URL were removed by key. */
+interface Removals {
+  readonly count: number | undefined;
 }
 
 /** Entries of one location, which several aliases may share. */
@@ -183,7 +189,10 @@ export class LocMemCache extends BaseCache {
   }
 
   override async delete(key: string, { version }: VersionOption = {}) {
-    return this.#remove(this.makeAndValidateKey(key, version));
+    const finalKey = this.makeAndValidateKey(key, version);
+    // In the memory of this process it is done at once.
+    this.noteRemovals('delete', [key]);
+    return this.#remove(finalKey);
   }
 
   override async clear() {
@@ -264,9 +273,42 @@ export class LocMemCache extends BaseCache {
   }
 
   /** @internal */
-  override setFrozen(key: string, value: FrozenValue, timeout: Timeout): void {
-    const frozen = { value, counters: undefined };
-    this.#put(this.makeAndValidateKey(key), frozen, this.resolveTimeout(timeout, key));
+  override setFrozen(
+    key: string,
+    value: FrozenValue,
+    timeout: Timeout,
+    _deadlineMs?: number,
+    token?: FillToken,
+  ): boolean {
+    const finalKey = this.makeAndValidateKey(key);
+    if (token !== undefined && (token as Removals).count !== this.#removalsOf(key)) return false;
+    this.#put(finalKey, { value, counters: undefined }, this.resolveTimeout(timeout, key));
+    return true;
+  }
+
+  /** @internal */
+  override openFrozen(key: string, _deadlineMs: number, wantsFound: boolean): FrozenPlace {
+    const name = nameOfRemoval(key);
+    // One that was not there would not be changed.
+    if (name !== undefined) this.tags.store.make(name);
+    const token: Removals = { count: this.#removalsOf(key) };
+    return { found: wantsFound ? this.getFrozen(key) : undefined, token };
+  }
+
+  /** The counter of removals of this page, which is read at once here. */
+  #removalsOf(key: string): number | undefined {
+    const name = nameOfRemoval(key);
+    return name === undefined ? undefined : (this.tags.store.read([name]) as number[])[0];
+  }
+
+  /** @internal */
+  override deleteFrozen(key: string): boolean {
+    return this.#remove(this.makeAndValidateKey(key));
+  }
+
+  /** @internal */
+  override async deleteFrozenMany(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.deleteFrozen(key);
   }
 
   /** The live entry, unmoved in the order of use; one of no more use is removed. */

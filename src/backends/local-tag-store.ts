@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { isOfRemoval } from '../cache/tag-names';
 import { CLOCK, newBeginning, type PurgeMode, type TagStore } from '../cache/tags';
 
 /** Counters that are remembered; entries of those that are forgotten count as purged. */
@@ -45,7 +46,8 @@ export class LocalTagStore implements TagStore {
       if (value === undefined) continue;
       this.#counters.set(name, mode === 'soft' ? value + 1 : newBeginning());
     }
-    this.sequence += 1;
+    // Who reads does not look at those.
+    if (!names.every(isOfRemoval)) this.sequence += 1;
   }
 
   log(names: readonly string[]): void {

@@ -16,7 +16,7 @@ import { after, type MaybePromise } from './maybe-promise';
 import type { MessageBus } from './message-bus';
 import { SharedTagStore } from './shared-tag-store';
 import { SoftPurges } from './soft-purges';
-import { nameOfPrefix, nameOfUrl, tagNames } from './tag-names';
+import { nameOfPrefix, nameOfRemoval, nameOfUrl, tagNames } from './tag-names';
 import { type PurgeMode, Tags, type Validity } from './tags';
 import { checkTimeout, type Timeout } from './timeouts';
 import { ValueCodec } from './value-codec';
@@ -108,6 +108,21 @@ export interface CacheParams extends CommonCacheSettings {
 
 /** Counters as they were read, by their names. */
 export type CounterValues = ReadonlyMap<string, number | undefined>;
+
+/** What is under a key in whose place something frozen is about to be stored. */
+export interface FrozenPlace {
+  /** `undefined` if there is nothing, or it was not asked for. */
+  readonly found?: FrozenValue | Uint8Array;
+  /** Tells the place from what others make of it; `undefined`: nothing shows if they do. */
+  readonly token?: FillToken;
+}
+
+/** For how long a place is kept free between {@link BaseCache.openFrozen} and what is stored there. */
+export const PLACE_SECONDS = 600;
+
+/** First bytes by which something frozen is told from all else: they have a checksum of the rest. */
+export const PLACE_BYTES = 256;
+
 /** What a cache has under a key, see {@link BaseCache.getLatest}. */
 export interface LatestValue {
   /** The value, in its {@link Envelope} if it has tags; `undefined` if there is none. */
@@ -468,7 +483,7 @@ export abstract class BaseCache {
     deadlineMs: number,
     _isLatest?: boolean,
   ): MaybePromise<FrozenValue | Uint8Array | undefined> {
-    return this.#within(deadlineMs, this.get(key)).then((value) =>
+    return this.within(deadlineMs, this.get(key)).then((value) =>
       value instanceof Uint8Array ? value : undefined,
     );
   }
@@ -476,6 +491,8 @@ export abstract class BaseCache {
   /**
    * Stores a frozen value: as it is where the backend holds objects, else its bytes.
    *
+   * @param _token - See {@link BaseCache.openFrozen}.
+   * @returns `false`, with nothing stored, if the place was changed since, by whomever
    * @throws as {@link BaseCache.getFrozen} does
    * @internal
    */
@@ -484,13 +501,48 @@ export abstract class BaseCache {
     value: FrozenValue,
     timeout: Timeout,
     deadlineMs: number,
-  ): MaybePromise<void> {
-    return this.#within(deadlineMs, this.set(key, value.toBytes(), timeout));
+    _token?: FillToken,
+  ): MaybePromise<boolean> {
+    return this.within(
+      deadlineMs,
+      this.set(key, value.toBytes(), timeout).then(() => true),
+    );
+  }
+
+  /**
+   * Has a look at what is under a key, never behind what was written before, as something frozen is
+   * about to be stored there. Where there is nothing, a placeholder is left, which is gone as soon as
+   * the key is deleted.
+   *
+   * @param wantsFound - Whether to tell what is there.
+   * @throws as {@link BaseCache.getFrozen} does
+   * @internal
+   */
+  openFrozen(key: string, deadlineMs: number, wantsFound: boolean): MaybePromise<FrozenPlace> {
+    if (!wantsFound) return {};
+    return after(this.getFrozen(key, deadlineMs, true), (found) => ({ found }));
+  }
+
+  /**
+   * To be waited for before these keys are deleted: so that of the pages among them none is stored
+   * that is being made now.
+   *
+   * @internal
+   */
+  protected noteRemovals(operation: string, keys: readonly string[]): MaybePromise<void> {
+    const names = new Set<string>();
+    for (const key of keys) {
+      const name = nameOfRemoval(key);
+      if (name !== undefined) names.add(name);
+    }
+    if (names.size === 0) return;
+    const work = () => this.tags.noteRemovals([...names]);
+    return this.orMiss(operation, keys[0]!, work, undefined);
   }
 
   /** Removes a frozen value. @throws as {@link BaseCache.getFrozen} does @internal */
   deleteFrozen(key: string, deadlineMs: number): MaybePromise<boolean> {
-    return this.#within(deadlineMs, this.delete(key));
+    return this.within(deadlineMs, this.delete(key));
   }
 
   /**
@@ -500,7 +552,7 @@ export abstract class BaseCache {
    * @internal
    */
   deleteFrozenMany(keys: readonly string[], deadlineMs: number): Promise<void> {
-    return this.#within(deadlineMs, this.deleteMany(keys));
+    return this.within(deadlineMs, this.deleteMany(keys));
   }
 
   /**
@@ -520,7 +572,7 @@ export abstract class BaseCache {
     version?: Version,
   ): Promise<boolean> {
     // Stores may cut what is beyond whole seconds.
-    return this.#within(deadlineMs, this.add(key, token, Math.ceil(seconds), { version }));
+    return this.within(deadlineMs, this.add(key, token, Math.ceil(seconds), { version }));
   }
 
   /**
@@ -712,7 +764,7 @@ export abstract class BaseCache {
 
   /** The token under which `key` is leased. @throws as {@link BaseCache.getFrozen} does @internal */
   readLease(key: string, deadlineMs: number, version?: Version): Promise<unknown> {
-    return this.#within(deadlineMs, this.get(key, undefined, { version }));
+    return this.within(deadlineMs, this.get(key, undefined, { version }));
   }
 
   /**
@@ -740,10 +792,11 @@ export abstract class BaseCache {
       await this.set(key, successor, wholeSeconds);
       return true;
     };
-    return this.#within(deadlineMs, work());
+    return this.within(deadlineMs, work());
   }
 
-  #within<T>(ms: number, work: Promise<T>): Promise<T> {
+  /** What `work` comes to. @throws as {@link BaseCache.getFrozen} does @internal */
+  protected within<T>(ms: number, work: Promise<T>): Promise<T> {
     return withDeadline(
       () => work,
       ms,

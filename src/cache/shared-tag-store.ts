@@ -1,4 +1,5 @@
 import { CacheKeyNotFoundError } from '../errors';
+import { isOfRemoval } from './tag-names';
 import { CLOCK, counterIn, newBeginning, PURGES, type PurgeMode, type TagStore } from './tags';
 
 /** What is asked of the cache that keeps the counters. */
@@ -92,7 +93,8 @@ export class SharedTagStore implements TagStore {
     }
     const groups = [names.filter(isOwn), names.filter((name) => !isOwn(name))];
     await Promise.all(groups.map((group) => this.#beginAnew(group)));
-    if (this.countsPurges) await this.#beginAnew([PURGES]);
+    // Who reads does not look at those.
+    if (this.countsPurges && !names.every(isOfRemoval)) await this.#beginAnew([PURGES]);
   }
 
   async log(names: readonly string[]): Promise<void> {

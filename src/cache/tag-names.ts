@@ -9,6 +9,15 @@ export const EVERYTHING = 'all';
  */
 const BUCKETS = 2 ** 14;
 
+/** Counters for removals of pages by key, which only pages that are being made look at. */
+const REMOVAL_BUCKETS = 2 ** 10;
+
+/** What the keys of all pages begin with, as in Django. */
+export const PAGE_KEY_STEM = 'views.decorators.cache.cache_page.';
+
+/** The digest of a page's URL in its key, behind a prefix of the site's own. */
+const URL_IN_PAGE_KEY = /\.(?:GET|HEAD)\.([\da-f]{32})\.[\da-f]{32}(?![\da-f])/;
+
 /** Prefixes of a path that are told apart; what lies deeper is purged with the last of them. */
 const MAX_DEPTH = 8;
 
@@ -69,6 +78,27 @@ export function namesOfPage(url: string): string[] {
   return [EVERYTHING, bucketName('u', url), ...prefixes];
 }
 
+/**
+ * The counter of removals of this page by its key, in whichever variant; `undefined` if the key is
+ * not that of a page.
+ */
+export function nameOfRemoval(key: string): string | undefined {
+  if (!key.startsWith(PAGE_KEY_STEM)) return undefined;
+  const digest = URL_IN_PAGE_KEY.exec(key)?.[1];
+  return digest === undefined ? undefined : bucketOf('k', digest, REMOVAL_BUCKETS);
+}
+
+/** {@link nameOfRemoval} of all pages whose keys may begin so; none if no page's key does. */
+export function namesOfRemovals(start: string): string[] {
+  if (!PAGE_KEY_STEM.startsWith(start) && !start.startsWith(PAGE_KEY_STEM)) return [];
+  return Array.from({ length: REMOVAL_BUCKETS }, (_, bucket) => `k.${bucket.toString(36)}`);
+}
+
+/** Whether it is a counter of {@link nameOfRemoval}. */
+export function isOfRemoval(name: string): boolean {
+  return name.startsWith('k.');
+}
+
 /** A URL without what makes no other page: a fragment, or a bare trailing `?`. */
 export function withoutFragment(url: string): string {
   const fragment = url.indexOf('#');
@@ -114,6 +144,9 @@ function isAbsolute(url: string): boolean {
 }
 
 function bucketName(kind: string, what: string): string {
-  const bucket = Number.parseInt(hash('md5', what).slice(0, 8), 16) % BUCKETS;
-  return `${kind}.${bucket.toString(36)}`;
+  return bucketOf(kind, hash('md5', what), BUCKETS);
+}
+
+function bucketOf(kind: string, digest: string, buckets: number): string {
+  return `${kind}.${(Number.parseInt(digest.slice(0, 8), 16) % buckets).toString(36)}`;
 }

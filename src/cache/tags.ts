@@ -197,6 +197,14 @@ export class Tags {
     return after(logged, () => this.store.advance(names, mode));
   }
 
+  /**
+   * Tells the fills under way of these pages that they were removed by their keys, before they are:
+   * none of the fills stores what it makes. Pages that are stored stay as they are.
+   */
+  noteRemovals(names: readonly string[]): MaybePromise<void> {
+    return this.store.advance(names, 'hard');
+  }
+
   #complete(
     names: readonly string[],
     values: readonly (number | undefined)[],

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { after, type MaybePromise } from '../cache/maybe-promise';
 import { leaveScope, runInScope } from '../cache/render-scope';
 import { nameOfGroup, tagName } from '../cache/tag-names';
 import type { Counters, Noted } from '../cache/tags';
@@ -23,7 +24,14 @@ import { addCacheStatus, tellOutcome } from './outcomes';
 import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
 import { PageScope } from './page-scope';
 import { finishBeforeClose, type PageSettings, reportFailure } from './page-settings';
-import { type PageLookup, removePages, storeResponse } from './page-store';
+import {
+  type Draft,
+  openPlace,
+  type PageLookup,
+  type Place,
+  removePages,
+  storeResponse,
+} from './page-store';
 import { confirmTags } from './page-tags';
 import { type ReadTracker, trackReads } from './read-tracker';
 import { type HeadDecision, type RecorderEvents, type Recording, snapshot } from './recorder';
@@ -378,8 +386,13 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
       ageFrom: ageOrigin(field, patchSeconds !== undefined, now, terms),
     });
     const vary = this.#varyOf(field('vary'));
-    // Purged meanwhile or not, its tags will tell.
-    void storeResponse(this.#settings, key, vary, this.#headers, updated, counters);
+    const noted = this.#noted;
+    if (noted === undefined) return;
+    const draft = { key, vary, headers: this.#headers, response: updated };
+    // Purged meanwhile or not, its tags will tell; that it was removed, only what was noted.
+    const confirm = () =>
+      after(confirmTags(this.#settings, noted, []), (confirmed) => confirmed && counters);
+    void storeResponse(this.#settings, draft, confirm);
   }
 
   #varyOf(value: HeaderValue): readonly string[] {
@@ -442,10 +455,11 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     this.#isComplete = true;
     const run = detachedRunOf(this.#req);
     if (run !== undefined) run.isComplete = true;
-    const settle = (counters: Counters | undefined): void => {
+    const draft = { key, vary, headers: this.#headers, response };
+    const settle = (place: Place, counters: Counters | undefined): void => {
       // Purged. Of those who wait, one makes it anew for all.
       if (counters === undefined) this.#land({ kind: 'failed' });
-      else this.#store(key, vary, response, counters);
+      else this.#store(draft, counters, () => this.#write(draft, confirm, place, counters));
     };
     const fail = (error: unknown): void => {
       reportFailure(this.#settings, error, { operation: 'read', key: this.#storageKey });
@@ -453,30 +467,31 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     };
     if (this.#noted === undefined) {
       // The backend is down. Those who wait are answered all the same.
-      this.#store(key, vary, response, undefined);
+      this.#store(draft, undefined, async () => {});
       return;
     }
+    const noted = this.#noted;
     const late = tagsOf(this.#res).map(tagName);
     for (const group of this.#groups) late.push(nameOfGroup(key.url, group));
     if (this.#isConfirmed) late.push(...(this.#staleCounters?.keys() ?? []));
+    const confirm = () => confirmTags(this.#settings, noted, late);
     try {
-      const counters = confirmTags(this.#settings, this.#noted, late);
-      if (!(counters instanceof Promise)) {
-        settle(counters);
-        return;
-      }
+      // In this order: what is removed before is told by the tags, and after that by the place.
+      const settled = after(openPlace(this.#settings, draft), (place) =>
+        after(confirm(), (counters) => settle(place, counters)),
+      );
+      if (!(settled instanceof Promise)) return;
       if (this.#flight !== undefined) this.#flight.isConfirming = true;
-      finishBeforeClose(this.#settings, counters.then(settle).catch(fail));
+      finishBeforeClose(this.#settings, settled.catch(fail));
     } catch (error) {
       fail(error);
     }
   }
 
   #store(
-    key: PageKey,
-    vary: readonly string[],
-    response: StoredResponse,
+    { vary, response }: Draft,
     counters: Counters | undefined,
+    write: () => Promise<void>,
   ): void {
     const flights = this.#flights;
     const now = Date.now();
@@ -484,8 +499,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     const isShared = response.isFresh(now);
     if (isShared) flights?.markStored(this.#storageKey);
     else flights?.markUncacheable(this.#storageKey, now);
-    const written =
-      counters === undefined ? Promise.resolve() : this.#write(key, vary, response, counters);
+    const written = write();
     finishBeforeClose(this.#settings, written);
     this.#land(
       !isShared
@@ -503,14 +517,18 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
 
   /** Never rejects: a cache that fails is reported, and the visitor has the page already. */
   async #write(
-    key: PageKey,
-    vary: readonly string[],
-    response: StoredResponse,
+    draft: Draft,
+    confirm: () => MaybePromise<Counters | undefined>,
+    place: Place,
     counters: Counters,
   ): Promise<void> {
     const mayStore = this.#flight?.mayStore() ?? true;
     if (mayStore instanceof Promise && !(await mayStore)) return;
-    await storeResponse(this.#settings, key, vary, this.#headers, response, counters);
+    try {
+      await storeResponse(this.#settings, draft, confirm, { place, counters });
+    } catch (error) {
+      reportFailure(this.#settings, error, { operation: 'read', key: this.#storageKey });
+    }
   }
 
   #land(landing: Landing): void {

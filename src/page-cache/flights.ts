@@ -11,7 +11,7 @@ export type Landing =
       readonly variant: string;
       readonly vary: readonly string[];
       readonly response: StoredResponse;
-      /** Of its tags, if it bears any. */
+      /** Of its tags, and of its removals; `undefined` if they are not known. */
       readonly counters: Counters | undefined;
       /** Fulfilled once others find it in the cache, or never will. */
       readonly written: Promise<void>;

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import type { BaseCache } from '../cache/base-cache';
+import type { BaseCache, FrozenPlace } from '../cache/base-cache';
+import { isPlaceholder } from '../cache/envelope';
 import { after, type MaybePromise } from '../cache/maybe-promise';
 import type { Counters, Validity } from '../cache/tags';
 import { hasValidator } from '../http/storability';
@@ -12,7 +13,7 @@ import {
   type PageSettings,
   reportFailure,
 } from './page-settings';
-import { type CurrentCounters, readCounters, validityOfRecord } from './page-tags';
+import { borneOf, type CurrentCounters, readCounters, validityOfRecord } from './page-tags';
 import { type PageKey, REWRITTEN_TARGET, variantKey, variantOf } from './request-key';
 import type { StoredResponse } from './stored-response';
 
@@ -126,22 +127,76 @@ function miss(
   return { response: undefined, counters: undefined, vary, storageKey, isBlind };
 }
 
+/** Where a response is to be stored, as far as the place tells if somebody else changes it. */
+export type Place = FrozenPlace | 'unavailable';
+
+/** A response that is to be stored. */
+export interface Draft {
+  readonly key: PageKey;
+  readonly vary: readonly string[];
+  /** Of the request that it answered. */
+  readonly headers: IncomingHttpHeaders;
+  readonly response: StoredResponse;
+}
+
+/**
+ * Opens the place of a response that is about to be stored. Only after that is it to be confirmed that
+ * nobody has purged it: whoever removes it later changes the place. Never rejects.
+ */
+export function openPlace(
+  settings: PageSettings,
+  { key, vary, headers }: Omit<Draft, 'response'>,
+): MaybePromise<Place> {
+  const storageKey = variantKey(key, variantOf(vary, headers, settings));
+  return openAt(settings, storageKey, false);
+}
+
+function openAt(
+  settings: PageSettings,
+  storageKey: string,
+  wantsFound: boolean,
+): MaybePromise<Place> {
+  const fail = (error: unknown): Place => {
+    failed(settings, error, 'write', storageKey);
+    return 'unavailable';
+  };
+  try {
+    const cache = backendOf(settings);
+    const place = cache.openFrozen(storageKey, settings.writeTimeoutMs, wantsFound);
+    return place instanceof Promise ? place.catch(fail) : place;
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+/** Times that others change the place of a response as it is stored. */
+const STORING_ATTEMPTS = 3;
+
 /**
  * Stores a response for the headers of the request that it answered, and the list of the headers
  * it varies on where the next request looks first. A list that differs from the one before makes
  * the older variants unreachable, as in Django.
+ *
+ * @param opened - Its place, and what was confirmed after that was opened; opened here if omitted.
+ * @param confirm - The counters of its tags; `undefined` if it was purged or removed meanwhile.
  */
 export function storeResponse(
   settings: PageSettings,
-  key: PageKey,
-  vary: readonly string[],
-  headers: IncomingHttpHeaders,
-  response: StoredResponse,
-  counters: Counters,
+  draft: Draft,
+  confirm: () => MaybePromise<Counters | undefined>,
+  opened?: { readonly place: Place; readonly counters: Counters },
 ): Promise<void> {
-  return inTurn(turnsIn(settings), [key.base], () =>
-    storeInTurn(settings, key, vary, headers, response, counters),
-  );
+  return inTurn(turnsIn(settings), [draft.key.base], async () => {
+    let next = opened;
+    for (let attempt = 1; attempt <= STORING_ATTEMPTS; attempt += 1) {
+      const place = next?.place ?? (await openPlace(settings, draft));
+      if (place === 'unavailable') return;
+      const counters = next?.counters ?? (await confirm());
+      if (counters === undefined) return;
+      if (await storeInTurn(settings, draft, borneOf(counters), place)) return;
+      next = undefined;
+    }
+  });
 }
 
 /** What was begun last for each page of a cache, by its base key. */
@@ -173,14 +228,13 @@ function inTurn(turns: Turns, bases: readonly string[], work: () => Promise<void
   });
 }
 
+/** @returns `false` if somebody has changed the place, so that nothing was stored */
 async function storeInTurn(
   settings: PageSettings,
-  key: PageKey,
-  vary: readonly string[],
-  headers: IncomingHttpHeaders,
-  response: StoredResponse,
+  { key, vary, headers, response }: Draft,
   counters: Counters,
-): Promise<void> {
+  place: FrozenPlace,
+): Promise<boolean> {
   const variant = variantOf(vary, headers, settings);
   const expiresAt = expiryOf(settings, response);
   if (variant === '') {
@@ -198,7 +252,7 @@ async function storeInTurn(
       generation,
       counters,
     );
-    return writeRecord(settings, record);
+    return writeRecord(settings, record, place);
   }
   const generation = await keepVaryList(settings, key, vary, expiresAt);
   const storageKey = variantKey(key, variant);
@@ -213,7 +267,7 @@ async function storeInTurn(
     generation,
     counters,
   );
-  return writeRecord(settings, record);
+  return writeRecord(settings, record, place);
 }
 
 /** Keys of variants, oldest first, by the page's base key. */
@@ -265,22 +319,27 @@ export async function keepVaryList(
   vary: readonly string[],
   expiresAt: number,
 ): Promise<number> {
-  const known = await knownList(settings, key, vary);
-  if (known !== undefined && known.expiresAt >= expiresAt) return known.generation;
-  // The response kept beside the list answers requests that send none of the headers.
-  const { response, generation = newGeneration(), counters = new Map() } = known ?? {};
-  const record = new PageRecord(
-    key.base,
-    key.url,
-    '',
-    vary,
-    response,
-    expiresAt,
-    generation,
-    counters,
-  );
-  await writeRecord(settings, record);
-  return generation;
+  for (let attempt = 1; ; attempt += 1) {
+    const place = await openAt(settings, key.base, true);
+    const found = place === 'unavailable' ? undefined : place.found;
+    const known = listIn(checkRecord(settings, found, key.base, key.url, ''), vary);
+    if (known !== undefined && known.expiresAt >= expiresAt) return known.generation;
+    // The response kept beside the list answers requests that send none of the headers.
+    const { response, generation = newGeneration(), counters = new Map() } = known ?? {};
+    const record = new PageRecord(
+      key.base,
+      key.url,
+      '',
+      vary,
+      response,
+      expiresAt,
+      generation,
+      counters,
+    );
+    // Who has changed it may have removed the response, or begun another list.
+    const isDone = place === 'unavailable' || (await writeRecord(settings, record, place));
+    if (isDone || attempt === STORING_ATTEMPTS) return generation;
+  }
 }
 
 /** Turns in which pages will be removed. */
@@ -338,9 +397,14 @@ function knownList(
   key: PageKey,
   vary: readonly string[],
 ): MaybePromise<PageRecord | undefined> {
-  return after(readRecord(settings, key.base, key.url, '', true), (known) =>
-    known instanceof PageRecord && known.vary.join() === vary.join() ? known : undefined,
-  );
+  return after(readRecord(settings, key.base, key.url, '', true), (known) => listIn(known, vary));
+}
+
+function listIn(
+  known: PageRecord | 'unread' | undefined,
+  vary: readonly string[],
+): PageRecord | undefined {
+  return known instanceof PageRecord && known.vary.join() === vary.join() ? known : undefined;
 }
 
 function newGeneration(): number {
@@ -369,18 +433,7 @@ function readRecord(
   variant: string,
   isLatest = false,
 ): MaybePromise<PageRecord | 'unread' | undefined> {
-  const check = (found: unknown): PageRecord | undefined => {
-    if (found === undefined) return undefined;
-    const record = found instanceof PageRecord ? found : PageRecord.from(found as Uint8Array);
-    const isOwn = record?.key === key && record.url === url && record.variant === variant;
-    if (isOwn) {
-      if (found !== record) backendOf(settings).adoptFrozen(key, found as Uint8Array, record);
-      return record;
-    }
-    const fault = record === undefined ? 'is not a whole page' : `is that of ${record.url}`;
-    failed(settings, new Error(`The entry ${fault}.`), 'read', key);
-    return undefined;
-  };
+  const check = (found: unknown) => checkRecord(settings, found, key, url, variant);
   const fail = (error: unknown) => {
     failed(settings, error, 'read', key);
     return 'unread' as const;
@@ -393,16 +446,44 @@ function readRecord(
   }
 }
 
-async function writeRecord(settings: PageSettings, record: PageRecord): Promise<void> {
+/** What was found under `key`, if it is the record of this page. */
+function checkRecord(
+  settings: PageSettings,
+  found: unknown,
+  key: string,
+  url: string,
+  variant: string,
+): PageRecord | undefined {
+  if (found === undefined) return undefined;
+  const isRecord = found instanceof PageRecord;
+  // Somebody is about to store one there.
+  if (!isRecord && isPlaceholder(found as Uint8Array)) return undefined;
+  const record = isRecord ? found : PageRecord.from(found as Uint8Array);
+  const isOwn = record?.key === key && record.url === url && record.variant === variant;
+  if (isOwn) {
+    if (found !== record) backendOf(settings).adoptFrozen(key, found as Uint8Array, record);
+    return record;
+  }
+  const fault = record === undefined ? 'is not a whole page' : `is that of ${record.url}`;
+  failed(settings, new Error(`The entry ${fault}.`), 'read', key);
+  return undefined;
+}
+
+/** @returns `false` if somebody has changed the place, so that nothing was stored */
+async function writeRecord(
+  settings: PageSettings,
+  record: PageRecord,
+  { token }: FrozenPlace,
+): Promise<boolean> {
   try {
     const cache: BaseCache = backendOf(settings);
     // Servers count in whole seconds; the record's own instant decides within the last one.
     const seconds = Math.ceil((record.expiresAt - Date.now()) / 1000);
-    if (seconds > 0) {
-      await cache.setFrozen(record.key, record, seconds, settings.writeTimeoutMs);
-    }
+    if (seconds <= 0) return true;
+    return await cache.setFrozen(record.key, record, seconds, settings.writeTimeoutMs, token);
   } catch (error) {
     failed(settings, error, 'write', record.key);
+    return true;
   }
 }
 

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { withDeadline } from '../cache/deadline';
 import { after, type MaybePromise } from '../cache/maybe-promise';
-import { namesOfPage, tagName } from '../cache/tag-names';
+import { isOfRemoval, nameOfRemoval, namesOfPage, tagName } from '../cache/tag-names';
 import type { Counters, Noted, Validity } from '../cache/tags';
 import { CacheUnavailableError } from '../errors';
 import type { Request } from '../headers/middleware';
@@ -70,20 +70,31 @@ export function areCurrent(settings: PageSettings, counters: Counters): MaybePro
   return after(validity, (found) => found === 'valid');
 }
 
-/** Notes the counters of the tags known before the handlers run. */
+/**
+ * Notes the counters of the tags known before the handlers run, and that of removals of the page by
+ * its key.
+ */
 export function noteTags(settings: PageSettings, key: PageKey, req: Request): MaybePromise<Noted> {
   const own = settings.tags?.(req).map(tagName) ?? [];
-  const names = [...namesOfPage(key.url), ...own];
+  const names = [...namesOfPage(key.url), nameOfRemoval(key.base)!, ...own];
   return withinReadTimeout(settings, backendOf(settings).tags.note(names));
 }
 
-/** What a page is to bear that has these tags, too; `undefined` if one was purged meanwhile. */
+/**
+ * The counters of a page that has these tags, too; `undefined` if one was purged meanwhile, or the
+ * page removed. See {@link borneOf}.
+ */
 export function confirmTags(
   settings: PageSettings,
   noted: Noted,
   late: readonly string[],
 ): MaybePromise<Counters | undefined> {
   return withinReadTimeout(settings, backendOf(settings).tags.confirm(noted, late));
+}
+
+/** What a page bears of the counters that were confirmed: who reads it does not ask for the rest. */
+export function borneOf(counters: Counters): Counters {
+  return new Map([...counters].filter(([name]) => !isOfRemoval(name)));
 }
 
 function withinReadTimeout<T>(

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
-import { withoutFragment } from '../cache/tag-names';
+import { PAGE_KEY_STEM, withoutFragment } from '../cache/tag-names';
 import type { Request } from '../headers/middleware';
 import { normalizeHeader } from '../http/normalize';
 import type { PageSettings } from './page-settings';
@@ -116,7 +116,7 @@ export function variantOf(
 }
 
 function stemOf(url: string, method: string, keyPrefix: string): string {
-  return `views.decorators.cache.cache_page.${keyPrefix}.${method}.${hash('md5', url)}.`;
+  return `${PAGE_KEY_STEM}${keyPrefix}.${method}.${hash('md5', url)}.`;
 }
 
 function suffixOf(req: Request, { language, timeZone, segment }: PageSettings): string {

@@ -303,10 +303,11 @@ export class PageTransaction {
   }
 
   /** Gives those who wait here what another process has rendered. */
-  #landFound(flight: Flight, response: StoredResponse, { vary = [], counters }: PageLookup): void {
+  #landFound(flight: Flight, response: StoredResponse, { vary = [] }: PageLookup): void {
     const written = Promise.resolve();
     const variant = variantOf(vary, this.#headers, this.settings);
-    flight.land({ kind: 'stored', variant, vary, response, counters, written });
+    // What it bears does not tell whether it was removed since it was read.
+    flight.land({ kind: 'stored', variant, vary, response, counters: undefined, written });
   }
 
   /** Whether a cache around this one leads it, for this very request, and waits in its turn. */
@@ -353,9 +354,9 @@ export class PageTransaction {
     }
   }
 
-  /** Whether it was not purged until now. */
+  /** Whether it is known not to have been purged or removed until now. */
   async #isCurrent({ counters }: Landing & { kind: 'stored' }): Promise<boolean> {
-    if (counters === undefined) return true;
+    if (counters === undefined) return false;
     try {
       return await areCurrent(this.settings, counters);
     } catch {

@@ -91,6 +91,68 @@ export function describeFills(name: string, open: OpenShared): void {
       });
     });
 
+    describe('a page that is about to be stored', () => {
+      const digest = '0123456789abcdef'.repeat(2);
+      const page = `views.decorators.cache.cache_page.site.GET.${digest}.${digest}`;
+      const DEADLINE_MS = 5000;
+      const frozen = (text: string) => ({
+        byteLength: text.length,
+        toBytes: () => Buffer.from(`${text}${'.'.repeat(300)}`),
+      });
+      const put = async (by: BaseCache, text: string, token?: object) =>
+        by.setFrozen(page, frozen(text), 60, DEADLINE_MS, token);
+      const find = async (by: BaseCache) => {
+        const found = await by.getFrozen(page, DEADLINE_MS, true);
+        const bytes = found instanceof Uint8Array ? Buffer.from(found) : found?.toBytes();
+        return bytes?.toString().replaceAll('.', '') || undefined;
+      };
+
+      describe.each([
+        ['where there is none', undefined],
+        ['in the place of an older one', 'old'],
+      ])('%s', (_where, old) => {
+        test.each([true, false])('is stored if nothing happens (told of it: %s)', async (told) => {
+          if (old !== undefined) await put(other, old);
+          const { found, token } = await cache.openFrozen(page, DEADLINE_MS, told);
+          expect(found === undefined).toBe(!told || old === undefined);
+          expect(token).toBeDefined();
+          expect(await put(cache, 'new', token)).toBe(true);
+          for (const by of [cache, other]) expect(await find(by)).toBe('new');
+        });
+
+        test.each<[string, (by: BaseCache) => Promise<unknown>]>([
+          ['delete()', (by) => by.delete(page)],
+          ['deleteMany()', (by) => by.deleteMany(['other', page])],
+          ['clear()', (by) => by.clear()],
+        ])('is not after %s, by whomever', async (_how, remove) => {
+          for (const told of [true, false]) {
+            for (const remover of [cache, other]) {
+              if (old !== undefined) await put(other, old);
+              const { token } = await cache.openFrozen(page, DEADLINE_MS, told);
+              await remove(remover);
+              expect(await put(cache, 'new', token)).toBe(false);
+              for (const by of [cache, other]) expect(await find(by)).toBeUndefined();
+            }
+          }
+        });
+      });
+
+      test('is told of what is there', async () => {
+        await put(other, 'old');
+        const { found } = await cache.openFrozen(page, DEADLINE_MS, true);
+        const bytes = found instanceof Uint8Array ? Buffer.from(found) : found!.toBytes();
+        expect(bytes.toString()).toMatch(/^old\.+$/);
+      });
+
+      test('is not there before', async () => {
+        await cache.openFrozen(page, DEADLINE_MS, false);
+        for (const by of [cache, other]) {
+          expect(await by.get(page)).toBeUndefined();
+          expect(await by.hasKey(page)).toBe(false);
+        }
+      });
+    });
+
     test('a value that was put there and has gone again was newer', async () => {
       const first = cache.getOrSet('key', make, 60);
       await haveRead(1);

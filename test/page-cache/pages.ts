@@ -5,6 +5,8 @@ import {
   configurePageCache,
   getCacheKey,
   invalidate,
+  learnCacheKey,
+  type PageCacheOptions,
 } from 'cachewright';
 import { stopClock } from '../support/clock';
 import { eventually } from '../support/eventually';
@@ -16,12 +18,25 @@ import { visit } from '../support/visit';
 
 const BINARY = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 
+/** Where backends differ. */
+interface PageHabits {
+  /**
+   * Whether a page that is deleted by its key while it is made is not stored. A class of the site's
+   * own is not told apart from another process that deletes. @defaultValue true
+   */
+  readonly tellsRemovals?: boolean;
+}
+
 /**
  * What pages are promised on every backend.
  *
  * @param settings - Of the backend; asked for before each test, as servers are started by then.
  */
-export function describePages(name: string, settings: () => CacheSettings): void {
+export function describePages(
+  name: string,
+  settings: () => CacheSettings,
+  { tellsRemovals = true }: PageHabits = {},
+): void {
   describe(`pages on ${name}`, () => {
     freshCaches({
       get default() {
@@ -188,6 +203,177 @@ export function describePages(name: string, settings: () => CacheSettings): void
         await ask('a').expect('v2');
       });
     });
+
+    if (tellsRemovals) describeRemovals();
+
+    function describeRemovals(): void {
+      describe('a page that is deleted by its key while it is made', () => {
+        /** A page whose next render waits, once it has read the data, until it is told to end. */
+        function slowSite(options: PageCacheOptions = {}, fields: Record<string, string> = {}) {
+          const data = { value: 'v1' };
+          const renders: { end(): void }[] = [];
+          let isSlow = false;
+          const { app, origin } = pageApp(
+            async (res) => {
+              const read = data.value;
+              for (const [name, value] of Object.entries(fields)) res.setHeader(name, value);
+              if (isSlow) await new Promise<void>((end) => renders.push({ end }));
+              res.end(read);
+            },
+            { options },
+          );
+          const haveBegun = (count: number) =>
+            eventually(() => expect(renders).toHaveLength(count));
+          const beSlow = () => {
+            isSlow = true;
+          };
+          const endAll = () => {
+            isSlow = false;
+            for (const render of renders) render.end();
+          };
+          return { app, origin, data, haveBegun, beSlow, endAll };
+        }
+
+        const keyOf = async (path: string, headers: Record<string, string> = {}) => {
+          const key = await getCacheKey({
+            url: path,
+            headers: { host: 'www.example.com', ...headers },
+            socket: {},
+          } as never);
+          if (key === null) throw new Error(`Nothing was learnt of ${path}.`);
+          return key;
+        };
+
+        /** Until what is stored no more could have been. */
+        const atRest = async () => {
+          await settled();
+          await new Promise((resolve) => setTimeout(resolve, 30));
+          await settled();
+        };
+
+        const removals: [string, (key: string) => Promise<unknown>][] = [
+          ['delete()', (key) => caches.default.delete(key)],
+          ['deleteMany()', (key) => caches.default.deleteMany(['other', key])],
+        ];
+        test.each(removals)(
+          '%s: once it has expired, and is rendered anew',
+          async (how, remove) => {
+            const path = `/gone/${how}`;
+            const { app, data, haveBegun, beSlow, endAll } = slowSite({ seconds: 30 });
+            await visit(app, path).expect('v1');
+            await stored(path);
+            const key = await keyOf(path);
+            clock.advance(31);
+            beSlow();
+            const slow = visit(app, path).then(({ text }) => text);
+            await haveBegun(1);
+            data.value = 'v2';
+            await remove(key);
+            endAll();
+            expect(await slow).toBe('v1');
+            await atRest();
+            await visit(app, path).expect('v2');
+            await stored(path);
+            await visit(app, path).expect('v2').expect('Age', '0');
+          },
+        );
+
+        test('while it is shown stale, and refreshed', async () => {
+          const options = { seconds: 30, staleWhileRevalidate: 600 };
+          const { app, data, haveBegun, beSlow, endAll } = slowSite(options);
+          await visit(app, '/refreshed').expect('v1');
+          await stored('/refreshed');
+          const key = await keyOf('/refreshed');
+          clock.advance(31);
+          beSlow();
+          await visit(app, '/refreshed').expect('v1').expect('Age', '31');
+          await haveBegun(1);
+          data.value = 'v2';
+          await caches.default.delete(key);
+          endAll();
+          await atRest();
+          await visit(app, '/refreshed').expect('v2');
+          await stored('/refreshed');
+          await visit(app, '/refreshed').expect('v2').expect('Age', '0');
+        });
+
+        test('in a variant whose headers were not known any more as the render began', async () => {
+          const { app, data, haveBegun, beSlow, endAll } = slowSite(
+            { seconds: 30 },
+            { Vary: 'X-Lang' },
+          );
+          const de = () => visit(app, '/varies').set('X-Lang', 'de');
+          await de().expect('v1');
+          await stored('/varies', { 'x-lang': 'de' });
+          const key = await keyOf('/varies', { 'x-lang': 'de' });
+          clock.advance(31);
+          beSlow();
+          const slow = de().then(({ text }) => text);
+          await haveBegun(1);
+          data.value = 'v2';
+          await caches.default.delete(key);
+          endAll();
+          expect(await slow).toBe('v1');
+          await atRest();
+          await de().expect('v2');
+          await atRest();
+          await de().expect('v2');
+        });
+
+        test('by the key that its first request has learnt', async () => {
+          const { app, data, haveBegun, beSlow, endAll } = slowSite({}, { Vary: 'X-Lang' });
+          beSlow();
+          const de = () => visit(app, '/learnt').set('X-Lang', 'de');
+          const slow = de().then(({ text }) => text);
+          await haveBegun(1);
+          const headers = { host: 'www.example.com', 'x-lang': 'de' };
+          const learnt = await learnCacheKey(
+            { url: '/learnt', headers, socket: {} } as never,
+            { getHeader: () => 'X-Lang' } as never,
+          );
+          data.value = 'v2';
+          await caches.default.delete(learnt);
+          endAll();
+          expect(await slow).toBe('v1');
+          await atRest();
+          await de().expect('v2');
+          await atRest();
+          await de().expect('v2');
+        });
+
+        test('other variants that are stored stay', async () => {
+          const { app, origin } = slowSite({}, { Vary: 'X-Lang' });
+          for (const lang of ['de', 'en']) {
+            await visit(app, '/kept').set('X-Lang', lang).expect('v1');
+            await stored('/kept', { 'x-lang': lang });
+          }
+          await caches.default.delete(await keyOf('/kept', { 'x-lang': 'de' }));
+          await visit(app, '/kept').set('X-Lang', 'en').expect('v1').expect('Age', '0');
+          expect(origin.calls).toBe(2);
+        });
+
+        test('a HEAD that confirms it does not bring it back', async () => {
+          const { app, data, haveBegun, beSlow, endAll } = slowSite(
+            { seconds: 30, keepStale: 600 },
+            { ETag: '"v1"' },
+          );
+          data.value = '';
+          await visit(app, '/head').expect('');
+          await stored('/head');
+          const key = await keyOf('/head');
+          clock.advance(31);
+          beSlow();
+          const slow = visit(app, '/head', 'head').then(({ status }) => status);
+          await haveBegun(1);
+          await caches.default.delete(key);
+          data.value = 'v2';
+          endAll();
+          expect(await slow).toBe(200);
+          await atRest();
+          await visit(app, '/head').expect('v2');
+        });
+      });
+    }
 
     test('a purge takes what has its tag, and nothing else', async () => {
       const { app, origin } = pageApp((res, call, req) => {

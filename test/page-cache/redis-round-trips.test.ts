@@ -91,6 +91,35 @@ describeWithServer('redis', 'what a page hit asks of Redis', () => {
     expect(origin.calls).toBe(1);
   });
 
+  test('a miss takes eleven commands, and to delete a page takes two', async () => {
+    const { app, origin } = pageApp();
+    // Its scripts are sent, and the counters made, that others find there.
+    await hit(app);
+    const key = ((await askRedis(server, 'KEYS', '*cache_page*')) as string[])[0]!;
+    const remove = async () => {
+      await resetCalls(server);
+      await caches.default.delete(key.replace(/^.*?:1:/, ''));
+      return redisCalls(server);
+    };
+    expect(await remove()).toEqual({ set: 1, unlink: 1 });
+    proxy.reset();
+    await visit(app, '/page');
+    await eventually(async () => {
+      expect(await askRedis(server, 'KEYS', '*cache_page*')).toEqual([key]);
+    });
+    await settled();
+    const commands = proxy.sent().match(/\*\d+\r\n\$\d+\r\n[a-z]+/g)!;
+    const counts: Record<string, number> = {};
+    for (const command of commands) {
+      const name = command.split('\n').at(-1)!;
+      counts[name] = (counts[name] ?? 0) + 1;
+    }
+    // The lease is taken, and asked after and given back by scripts; others open the page's place,
+    // and put it there. Page and counters are looked up twice, and noted and confirmed.
+    expect(counts).toEqual({ get: 2, mget: 4, set: 1, evalsha: 4 });
+    expect(origin.calls).toBe(2);
+  });
+
   test('a purge asks as much for a tag on one page as for one on hundreds', async () => {
     const { app, origin } = pageApp((res, call, req) => {
       const { cacheTags } = res as unknown as { cacheTags(...tags: string[]): void };

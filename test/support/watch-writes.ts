@@ -19,12 +19,17 @@ export function watchWrites(alias: string): () => Promise<void> {
   beforeEach(() => {
     writes = [];
     const cache = caches[alias] as BaseCache;
-    const setFrozen = cache.setFrozen.bind(cache);
-    cache.setFrozen = (...args) => {
-      const write = setFrozen(...args);
-      writes.push(write);
-      return write;
-    };
+    /** Has all that a method comes to waited for: each leads on to the next. */
+    function watch<A extends unknown[], R>(method: (...args: A) => R): (...args: A) => R {
+      return (...args) => {
+        const work = method(...args);
+        writes.push(work);
+        return work;
+      };
+    }
+    cache.openFrozen = watch(cache.openFrozen.bind(cache));
+    cache.tags.confirm = watch(cache.tags.confirm.bind(cache.tags));
+    cache.setFrozen = watch(cache.setFrozen.bind(cache));
   });
   afterEach(written);
   return written;

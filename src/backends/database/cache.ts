@@ -4,7 +4,10 @@ import {
   collect,
   contentOf,
   type Entries,
+  type FrozenPlace,
   type LatestValue,
+  PLACE_BYTES,
+  PLACE_SECONDS,
   type StoreOptions,
   toPairs,
   type VersionOption,
@@ -268,6 +271,7 @@ export class DatabaseCache extends ServerCache {
   override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
     if (!isStorableKey(finalKey)) return false;
+    await this.noteRemovals('delete', [key]);
     const { table, guard } = this.#placeFor('write');
     const work = async () => (await table.delete([finalKey])) > 0;
     return this.write(guard, { operation: 'delete', key }, work, false);
@@ -277,9 +281,11 @@ export class DatabaseCache extends ServerCache {
     keys: Iterable<string>,
     { version }: VersionOption = {},
   ): Promise<void> {
-    const all = new Set([...keys].map((key) => this.makeAndValidateKey(key, version)));
+    const unique = [...new Set(keys)];
+    const all = new Set(unique.map((key) => this.makeAndValidateKey(key, version)));
     const finalKeys = [...all].filter(isStorableKey);
     if (finalKeys.length === 0) return;
+    await this.noteRemovals('deleteMany', unique);
     const { table, guard } = this.#placeFor('write');
     const work = async () => {
       for (const part of inParts(finalKeys)) await table.delete(part);
@@ -399,13 +405,55 @@ export class DatabaseCache extends ServerCache {
     value: FrozenValue,
     timeout: Timeout,
     deadlineMs: number,
-  ): Promise<void> {
+    token?: FillToken,
+  ): Promise<boolean> {
     const finalKey = pageKey(this.makeKey(key));
     const seconds = this.resolveTimeout(timeout, key);
     const bytes = this.codec.encodeBytes(value.toBytes(), key);
     const place = this.#placeFor('write');
     const failure = { operation: 'set', key };
-    await place.guard.run(() => this.#set(place, finalKey, bytes, seconds, failure), deadlineMs);
+    const work = async () => {
+      if (token !== undefined) {
+        return this.#attempt(place, failure, true, () =>
+          this.#replace(place, finalKey, token as Buffer, bytes, seconds),
+        );
+      }
+      await this.#set(place, finalKey, bytes, seconds, failure);
+      return true;
+    };
+    return place.guard.run(work, deadlineMs);
+  }
+
+  /** @internal */
+  override async openFrozen(
+    key: string,
+    deadlineMs: number,
+    wantsFound: boolean,
+  ): Promise<FrozenPlace> {
+    const finalKey = pageKey(this.makeKey(key));
+    const place = this.#placeFor('write');
+    const { table } = place;
+    const failure = { operation: 'set', key };
+    const head = newHead();
+    const work = async (): Promise<FrozenPlace> => {
+      for (let attempt = 1; attempt <= FILL_ATTEMPTS; attempt += 1) {
+        const isFree = await this.#add(place, finalKey, head, PLACE_SECONDS, failure);
+        if (isFree) return { token: head };
+        const start = wantsFound
+          ? undefined
+          : await table.startOf(finalKey, Date.now(), PLACE_BYTES);
+        if (start !== undefined) return { token: start };
+        const [row] = await table.find([finalKey], Date.now());
+        if (row === undefined || row.isExpired) continue;
+        const found = this.decode(row.value, failure);
+        return {
+          found: found instanceof Uint8Array ? found : undefined,
+          token: Buffer.from(row.value.subarray(0, PLACE_BYTES)),
+        };
+      }
+      return {};
+    };
+    return place.guard.run(work, deadlineMs);
   }
 
   /** @internal */

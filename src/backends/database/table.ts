@@ -91,10 +91,14 @@ export abstract class CacheTable {
   }
 
   /** Where a live value begins; `undefined` if there is none. */
-  async startOf(key: string, now: number): Promise<Buffer | undefined> {
+  async startOf(
+    key: string,
+    now: number,
+    length: number = MAGIC.length,
+  ): Promise<Buffer | undefined> {
     const { sql } = this;
     const { rows } = await this.run<{ start: unknown }>(sql`
-      select ${this.firstBytes(MAGIC.length)} as ${sql.id('start')} from ${this.id}
+      select ${this.firstBytes(length)} as ${sql.id('start')} from ${this.id}
       where ${this.keyColumn} = ${this.key(key)} and ${this.expiresColumn} >= ${this.instant(now)}`);
     const [row] = rows;
     return row === undefined ? undefined : asBuffer(row.start);

@@ -3,6 +3,8 @@ import {
   collect,
   contentOf,
   type Entries,
+  type FrozenPlace,
+  PLACE_SECONDS,
   type StoreOptions,
   toPairs,
   type VersionOption,
@@ -20,6 +22,7 @@ import { Cluster } from './cluster';
 import { EXPIRED, expirationOf } from './expiration';
 import {
   addItem,
+  addItemForCas,
   deleteItem,
   deleteItemRead,
   KIND,
@@ -223,6 +226,7 @@ export class MemcachedCache extends ServerCache {
   override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
     const node = this.#cluster.nodeOf(finalKey);
+    await this.noteRemovals('delete', [key]);
     const work = (asker: Asker) => deleteItem(asker, finalKey);
     return this.#write(node, { operation: 'delete', key }, work, false);
   }
@@ -303,7 +307,9 @@ export class MemcachedCache extends ServerCache {
     keys: Iterable<string>,
     { version }: VersionOption = {},
   ): Promise<void> {
-    const finalKeys = [...new Set(keys)].map((key) => this.makeAndValidateKey(key, version));
+    const unique = [...new Set(keys)];
+    const finalKeys = unique.map((key) => this.makeAndValidateKey(key, version));
+    await this.noteRemovals('deleteMany', unique);
     await this.#eachNode(finalKeys, async (node, places) => {
       const work = async (asker: Asker) => {
         await Promise.all(places.map((i) => deleteItem(asker, finalKeys[i]!)));
@@ -384,15 +390,42 @@ export class MemcachedCache extends ServerCache {
     value: FrozenValue,
     timeout: Timeout,
     deadlineMs: number,
-  ): Promise<void> {
+    token?: FillToken,
+  ): Promise<boolean> {
     const finalKey = this.#pageKey(key);
     const node = this.#cluster.nodeOf(finalKey);
     const expiration = expirationOf(this.resolveTimeout(timeout, key));
+    const cas = token as Buffer | undefined;
     const work = async (asker: Asker) => {
-      if (expiration === EXPIRED) await deleteItem(asker, finalKey);
-      else {
+      if (expiration !== EXPIRED) {
         const item = { key, finalKey, bytes: value.toBytes(), expiration };
-        await storePage(asker, item, this.#maxItemBytes);
+        return storePage(asker, item, this.#maxItemBytes, cas);
+      }
+      if (cas !== undefined) return deleteItemRead(asker, finalKey, cas);
+      await deleteItem(asker, finalKey);
+      return true;
+    };
+    return node.run(work, deadlineMs);
+  }
+
+  /** @internal */
+  override async openFrozen(
+    key: string,
+    deadlineMs: number,
+    wantsFound: boolean,
+  ): Promise<FrozenPlace> {
+    const finalKey = this.#pageKey(key);
+    const node = this.#cluster.nodeOf(finalKey);
+    const expiration = expirationOf(PLACE_SECONDS);
+    const item = { key, finalKey, bytes: newHead(), kind: KIND.value, expiration };
+    const work = async (asker: Asker): Promise<FrozenPlace> => {
+      for (;;) {
+        const token = await addItemForCas(asker, item);
+        if (token !== undefined) return { token };
+        const reply = await readItem(asker, finalKey);
+        if (reply === undefined) continue;
+        const found = wantsFound ? await pageOf(asker, reply) : undefined;
+        return { found, token: reply.cas };
       }
     };
     return node.run(work, deadlineMs);

@@ -55,9 +55,14 @@ export async function storeItem(asker: Asker, item: ItemToStore): Promise<void> 
 
 /** Stores an item if there is none. @returns whether it was. @throws as {@link storeItem} does */
 export async function addItem(asker: Asker, item: ItemToStore): Promise<boolean> {
+  return (await addItemForCas(asker, item)) !== undefined;
+}
+
+/** {@link addItem}, with what tells the item from others in its place; `undefined`: not stored. */
+export async function addItemForCas(asker: Asker, item: ItemToStore): Promise<Buffer | undefined> {
   const { finalKey, bytes, kind, expiration } = item;
   try {
-    const { status } = await asker.ask(
+    const { status, cas } = await asker.ask(
       {
         opcode: OPCODES.add,
         key: finalKey,
@@ -66,7 +71,7 @@ export async function addItem(asker: Asker, item: ItemToStore): Promise<boolean>
       },
       STATUS.exists,
     );
-    return status === STATUS.ok;
+    return status === STATUS.ok ? cas : undefined;
   } catch (error) {
     throw error instanceof MemcachedStatusError ? refusal(item, error) : error;
   }
@@ -119,14 +124,20 @@ export async function readItem(asker: Asker, finalKey: string): Promise<Reply | 
   return reply.status === STATUS.ok ? reply : undefined;
 }
 
-/** Stores a page: in one item, or in chunks, of which nobody knows before all are there. */
+/**
+ * Stores a page: in one item, or in chunks, of which nobody knows before all are there.
+ *
+ * @param cas - Of the item in whose place it comes, if it is to be in the place of that alone.
+ * @returns whether that was still there
+ */
 export async function storePage(
   asker: Asker,
   item: Omit<ItemToStore, 'kind'>,
   maxItemBytes: number,
-): Promise<void> {
+  cas?: Buffer,
+): Promise<boolean> {
   const { bytes, finalKey } = item;
-  if (bytes.length <= maxItemBytes) return storeItem(asker, { ...item, kind: KIND.page });
+  if (bytes.length <= maxItemBytes) return storeOver(asker, { ...item, kind: KIND.page }, cas);
   if (bytes.length > maxItemBytes * MAX_CHUNKS) {
     await deleteItem(asker, finalKey);
     throw new CacheValueError(
@@ -151,7 +162,17 @@ export async function storePage(
     await deleteItem(asker, finalKey);
     throw error;
   }
-  await storeItem(asker, { ...item, bytes: packManifest(manifest), kind: KIND.manifest });
+  return storeOver(asker, { ...item, bytes: packManifest(manifest), kind: KIND.manifest }, cas);
+}
+
+async function storeOver(
+  asker: Asker,
+  item: ItemToStore,
+  cas: Buffer | undefined,
+): Promise<boolean> {
+  if (cas !== undefined) return replaceItem(asker, item, cas);
+  await storeItem(asker, item);
+  return true;
 }
 
 /** The bytes of a page from what was found under its key; `undefined` if it is not whole. */

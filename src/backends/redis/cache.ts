@@ -3,7 +3,10 @@ import {
   collect,
   contentOf,
   type Entries,
+  type FrozenPlace,
   type LatestValue,
+  PLACE_BYTES,
+  PLACE_SECONDS,
   type StoreOptions,
   toPairs,
   type VersionOption,
@@ -15,6 +18,7 @@ import { FILL_SECONDS, type Fill, type FillToken } from '../../cache/get-or-set'
 import type { Version } from '../../cache/keys';
 import type { MessageBus } from '../../cache/message-bus';
 import { HISTORY } from '../../cache/shared-tag-store';
+import { namesOfRemovals } from '../../cache/tag-names';
 import type { Timeout } from '../../cache/timeouts';
 import { CacheKeyNotFoundError, CacheValueError } from '../../errors';
 import { groupBy } from '../group-by';
@@ -48,6 +52,7 @@ import {
   REPLACE_IF,
   run,
   runForBytes,
+  START_OR_PUT,
 } from './scripts';
 import type { RedisTopology } from './topology';
 
@@ -205,6 +210,7 @@ export class RedisCache extends ServerCache {
 
   override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
+    await this.noteRemovals('delete', [key]);
     const work = async (client: RedisClient) => (await client.call('unlink', finalKey)) === 1;
     return this.#write({ operation: 'delete', key }, finalKey, work, false);
   }
@@ -282,7 +288,9 @@ export class RedisCache extends ServerCache {
   }
 
   override async deleteMany(keys: Iterable<string>, { version }: VersionOption = {}) {
-    const finalKeys = new Set([...keys].map((key) => this.makeAndValidateKey(key, version)));
+    const unique = [...new Set(keys)];
+    const finalKeys = new Set(unique.map((key) => this.makeAndValidateKey(key, version)));
+    await this.noteRemovals('deleteMany', unique);
     await this.#writeMany({ operation: 'deleteMany' }, [...finalKeys], (client, own) =>
       unlink(client, own, this.#topology.isCluster),
     );
@@ -350,6 +358,9 @@ export class RedisCache extends ServerCache {
     { version = this.version }: VersionOption = {},
   ): Promise<number> {
     const frame = new KeyFrame(this.keyFunction, this.keyPrefix, version);
+    // Before they are removed, so that pages being made now are not stored.
+    const names = namesOfRemovals(/^[^*?[\\]*/.exec(pattern)![0]);
+    if (names.length > 0) await this.tags.noteRemovals(names);
     return removeMatching(this.#topology, frame.pattern(pattern), this.writeTimeoutMs);
   }
 
@@ -435,11 +446,49 @@ export class RedisCache extends ServerCache {
   }
 
   /** @internal */
-  override async setFrozen(key: string, value: FrozenValue, timeout: Timeout, deadlineMs: number) {
+  override async setFrozen(
+    key: string,
+    value: FrozenValue,
+    timeout: Timeout,
+    deadlineMs: number,
+    token?: FillToken,
+  ): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key);
     const seconds = this.#seconds(timeout, key);
-    const work = (client: RedisClient) => put(client, finalKey, value.toBytes(), seconds);
-    await this.#change(finalKey, work, deadlineMs);
+    if (token === undefined) {
+      const work = (client: RedisClient) => put(client, finalKey, value.toBytes(), seconds);
+      await this.#change(finalKey, work, deadlineMs);
+      return true;
+    }
+    const work = replaceIf(finalKey, token as Buffer, value.toBytes(), seconds);
+    return (await this.#change(finalKey, work, deadlineMs)) === true;
+  }
+
+  /** @internal */
+  override async openFrozen(
+    key: string,
+    deadlineMs: number,
+    wantsFound: boolean,
+  ): Promise<FrozenPlace> {
+    const finalKey = this.makeAndValidateKey(key);
+    const head = newHead();
+    const work = async (client: RedisClient, deadline: Deadline) => {
+      const args = [finalKey, head, PLACE_SECONDS] as const;
+      try {
+        return wantsFound
+          ? await runForBytes(client, deadline, GET_OR_PUT, ...args)
+          : await runForBytes(client, deadline, START_OR_PUT, ...args, PLACE_BYTES);
+      } catch (error) {
+        if (isWrongType(error)) return error;
+        throw error;
+      }
+    };
+    const found = (await this.#change(finalKey, work, deadlineMs)) as Found;
+    // What is no page is replaced whatever becomes of it.
+    if (found instanceof Error) return {};
+    if (found === null) return { token: head };
+    const token = Buffer.from(found.subarray(0, PLACE_BYTES));
+    return wantsFound ? { found, token } : { token };
   }
 
   /** @internal */
@@ -579,19 +628,7 @@ export class RedisCache extends ServerCache {
     seconds: number | null,
     miss = false,
   ): Promise<boolean> {
-    const work = async (client: RedisClient, deadline: Deadline) => {
-      try {
-        const done =
-          seconds === 0
-            ? run(client, deadline, DELETE_IF, finalKey, head)
-            : run(client, deadline, REPLACE_IF, finalKey, head, bytes, ...expiry(seconds));
-        return (await done) === 1;
-      } catch (error) {
-        if (isWrongType(error)) return false;
-        throw error;
-      }
-    };
-    return this.#write(failure, finalKey, work, miss);
+    return this.#write(failure, finalKey, replaceIf(finalKey, head, bytes, seconds), miss);
   }
 
   /** Removes a placeholder; what was purged softly is shown on. @returns whether it was there */
@@ -709,6 +746,27 @@ export class RedisCache extends ServerCache {
     topology.wrote(finalKeys);
     return failed.flat();
   }
+}
+
+/** Replaces what begins so, if it is still there. The work tells whether it was. */
+function replaceIf(
+  finalKey: string,
+  start: Buffer,
+  bytes: Buffer,
+  seconds: number | null,
+): RedisWork<boolean> {
+  return async (client, deadline) => {
+    try {
+      const done =
+        seconds === 0
+          ? run(client, deadline, DELETE_IF, finalKey, start)
+          : run(client, deadline, REPLACE_IF, finalKey, start, bytes, ...expiry(seconds));
+      return (await done) === 1;
+    } catch (error) {
+      if (isWrongType(error)) return false;
+      throw error;
+    }
+  };
 }
 
 function isNoInteger(error: unknown): boolean {

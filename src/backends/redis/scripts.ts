@@ -48,6 +48,14 @@ if not found then redis.call('set', KEYS[1], ARGV[1], 'ex', ARGV[2]) end
 return found
 `);
 
+/** {@link GET_OR_PUT}, of what is found no more than so many bytes. */
+export const START_OR_PUT = script(`
+local start = redis.call('getrange', KEYS[1], 0, ARGV[3] - 1)
+if start ~= '' then return start end
+redis.call('set', KEYS[1], ARGV[1], 'ex', ARGV[2])
+return false
+`);
+
 /** Removes a value that begins so. */
 export const DELETE_IF = script(`
 if redis.call('getrange', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then return 0 end

@@ -5,6 +5,7 @@ import {
   collect,
   contentOf,
   type Entries,
+  type FrozenPlace,
   type StoreOptions,
   toPairs,
   type VersionOption,
@@ -302,13 +303,20 @@ export class TieredCache extends BaseCache {
   }
 
   /** @internal */
-  override async setFrozen(key: string, value: FrozenValue, timeout: Timeout, deadlineMs: number) {
+  override async setFrozen(
+    key: string,
+    value: FrozenValue,
+    timeout: Timeout,
+    deadlineMs: number,
+    token?: FillToken,
+  ): Promise<boolean> {
     const finalKey = this.makeKey(key);
     const isFollowing = this.#follow().isFollowing;
     this.#tier.drop([finalKey]);
     const fetch = this.#tier.begin(finalKey);
+    let isStored = false;
     try {
-      await this.shared.setFrozen(key, value, timeout, deadlineMs);
+      isStored = await this.shared.setFrozen(key, value, timeout, deadlineMs, token);
     } catch (error) {
       this.#tier.drop([finalKey]);
       throw error;
@@ -318,7 +326,7 @@ export class TieredCache extends BaseCache {
     const { isSpoilt } = fetch;
     // What others have begun to read may be older.
     this.#tier.drop([finalKey]);
-    if (isSpoilt || !isFollowing) return;
+    if (!isStored || isSpoilt || !isFollowing) return isStored;
     const seconds = this.resolveTimeout(timeout, key);
     const copy = { frozen: value, encoded: undefined };
     this.#tier.keep(
@@ -327,6 +335,16 @@ export class TieredCache extends BaseCache {
       value.byteLength,
       seconds === null ? null : seconds * 1000,
     );
+    return true;
+  }
+
+  /** @internal */
+  override openFrozen(
+    key: string,
+    deadlineMs: number,
+    wantsFound: boolean,
+  ): MaybePromise<FrozenPlace> {
+    return this.shared.openFrozen(key, deadlineMs, wantsFound);
   }
 
   /** @internal */

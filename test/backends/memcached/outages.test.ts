@@ -120,7 +120,7 @@ describeWithServer('memcached', 'a Memcached server that', () => {
     const idle = await startMemcached();
     const count = /curr_connections \d+/.exec(await say(idle, 'stats'))![0];
     await idle.stop();
-    expect(await say(server, 'stats')).toContain(count);
+    await eventually(async () => expect(await say(server, 'stats')).toContain(count));
   });
 });
 

@@ -1,5 +1,6 @@
 import type { CacheParams } from 'cachewright';
 import { newHead } from '../../../src/cache/envelope';
+import { nameOfRemoval } from '../../../src/cache/tag-names';
 import { deferred } from '../../support/deferred';
 import { eventually } from '../../support/eventually';
 import { recordingProxy } from '../../support/recording-proxy';
@@ -30,6 +31,24 @@ describeTopologies(TOPOLOGIES, (name, place) => {
     gate.resolve();
     expect(await first).toBe('v1');
     expect(await other.get('user:1')).toBeUndefined();
+    await cache.clear();
+    await Promise.all([cache.close(), other.close()]);
+  });
+
+  test('deletePattern() tells the pages being made, if it may be of pages', async () => {
+    const [cache, other] = [open(), open()];
+    const digest = 'd41d8cd98f00b204e9800998ecf8427e';
+    const stem = 'views.decorators.cache.cache_page.';
+    const page = `${stem}.GET.${digest}.${digest}`;
+    const name = nameOfRemoval(page)!;
+    for (const pattern of ['*', 'views.*', `${stem}site?.GET.*`]) {
+      const noted = await cache.tags.note([name]);
+      await other.deletePattern('user:*');
+      await other.deletePattern('views.decorators.template.*');
+      expect(await cache.tags.confirm(noted, [])).toBeDefined();
+      await other.deletePattern(pattern);
+      expect(await cache.tags.confirm(noted, [])).toBeUndefined();
+    }
     await cache.clear();
     await Promise.all([cache.close(), other.close()]);
   });
