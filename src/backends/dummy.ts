@@ -1,4 +1,9 @@
-import { BaseCache, type StoreOptions, type VersionOption } from '../cache/base-cache';
+import {
+  type AtOnceOptions,
+  BaseCache,
+  type StoreOptions,
+  type VersionOption,
+} from '../cache/base-cache';
 import { Tags } from '../cache/tags';
 import type { Timeout } from '../cache/timeouts';
 import { LocalTagStore } from './local-tag-store';
@@ -65,4 +70,15 @@ export class DummyCache extends BaseCache {
   }
 
   override async clear() {}
+
+  /** @internal */
+  override getOrSetAtOnce<T>(
+    key: string,
+    make: () => T,
+    _timeout: Timeout,
+    { version }: AtOnceOptions<T>,
+  ): T {
+    this.makeAndValidateKey(key, version);
+    return make();
+  }
 }

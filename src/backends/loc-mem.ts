@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import {
+  type AtOnceOptions,
   BaseCache,
   type CacheParams,
   type CullingOptions,
@@ -10,7 +11,8 @@ import {
 } from '../cache/base-cache';
 import { Envelope, newHead } from '../cache/envelope';
 import type { FrozenValue } from '../cache/frozen-value';
-import type { Fill, FillToken } from '../cache/get-or-set';
+import { type Fill, type FillToken, tagged } from '../cache/get-or-set';
+import type { Version } from '../cache/keys';
 import { nameOfRemoval, tagNames } from '../cache/tag-names';
 import { type Counters, type Noted, Tags, type Validity } from '../cache/tags';
 import { expiryOf, isExpiredAtOnce, type Timeout } from '../cache/timeouts';
@@ -252,6 +254,40 @@ export class LocMemCache extends BaseCache {
     timeout: Timeout,
     { version }: VersionOption = {},
   ): Promise<boolean> {
+    return this.#endFill(key, token, stored, timeout, version);
+  }
+
+  /** @internal */
+  override getOrSetAtOnce<T>(
+    key: string,
+    make: () => T,
+    timeout: Timeout,
+    { version, tags }: AtOnceOptions<T>,
+  ): T {
+    this.validateKey(this.makeKey(key, version));
+    const { value, token, isShared } = this.beginFill(key, { version });
+    if (value !== undefined) return value as T;
+    let stored: unknown;
+    try {
+      // In the memory of this process counters are read at once.
+      const noted = this.tags.note([]) as Noted;
+      const made = make();
+      const names = tagNames(tags(made), 'getOrSet()');
+      const counters = this.tags.confirm(noted, names) as Counters | undefined;
+      if (counters !== undefined) stored = tagged(made, counters);
+      return made;
+    } finally {
+      if (stored !== undefined || !isShared) this.#endFill(key, token, stored, timeout, version);
+    }
+  }
+
+  #endFill(
+    key: string,
+    token: FillToken,
+    stored: unknown,
+    timeout: Timeout,
+    version: Version | undefined,
+  ): boolean {
     const finalKey = this.makeKey(key, version);
     const { fills } = this.#store;
     if (fills.get(finalKey) !== token) return false;

@@ -52,6 +52,13 @@ export interface GetOrSetOptions<T> extends VersionOption {
   readonly mustBeCurrent?: boolean;
 }
 
+/** How what is made at once is stored. */
+export interface AtOnceOptions<T> {
+  readonly version: Version | undefined;
+  /** The tags of what was made. */
+  readonly tags: (value: T) => readonly string[];
+}
+
 /** How entries are purged. */
 export interface PurgeOptions {
   /**
@@ -283,6 +290,22 @@ export abstract class BaseCache {
     const finalKey = this.makeKey(key, version);
     const recipe = { key, finalKey, make, timeout, version, tags, mustBeCurrent };
     return this.#getOrSet.run(recipe) as Promise<T>;
+  }
+
+  /**
+   * {@link BaseCache.getOrSet} for what is made at once, where that takes no I/O. It shares nothing
+   * with those who make the same value at the time, nor shows what was purged softly.
+   *
+   * @returns `undefined` if it would take I/O: nothing was made.
+   * @internal
+   */
+  getOrSetAtOnce<T>(
+    _key: string,
+    _make: () => T,
+    _timeout: Timeout,
+    _options: AtOnceOptions<T>,
+  ): T | undefined {
+    return undefined;
   }
 
   /** The entries that exist, by the caller's keys. Keys that have none are left out. */

@@ -1,4 +1,5 @@
-import { cacheFragment, type FragmentOptions } from './cache-fragment';
+import { cacheFragment } from './cache-fragment';
+import type { FragmentOptions } from './fragment-request';
 
 /** What is used of an Express response. */
 export interface ViewResponse {

@@ -72,15 +72,52 @@ export async function storedFragment(
     // Whatever it is, it is in the way.
     if (found !== undefined && making === undefined) await cache.delete(key, { version });
   } catch (error) {
-    if (error instanceof RenderFailure) throw error.cause;
-    if (error instanceof InvalidCacheKeyError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    warnSeldom('fragment', `Fragments are rendered each time, as their cache fails: ${reason}`, {
-      type: 'CacheFragmentWarning',
-      code: 'CACHEWRIGHT_FRAGMENT',
-    });
+    rethrowUnlessCacheFailed(error);
   }
   return making;
+}
+
+/**
+ * {@link storedFragment} for a place where there is no waiting.
+ *
+ * @param onUncached - Called if the cache cannot answer at once.
+ */
+export function storedFragmentAtOnce(
+  { cache, key, version, seconds }: FragmentPlace,
+  make: () => Fragment,
+  onUncached: () => void,
+): Fragment | undefined {
+  let made: Fragment | undefined;
+  const run = (): Fragment => {
+    try {
+      made = make();
+      return made;
+    } catch (error) {
+      throw new RenderFailure(error);
+    }
+  };
+  try {
+    const tags = (value: Fragment) => value.tags;
+    const found = cache.getOrSetAtOnce(key, run, seconds, { version, tags });
+    if (found === undefined) onUncached();
+    else if (isFragment(found)) return found;
+    // Whatever it is, it is in the way.
+    else cache.delete(key, { version }).catch(rethrowUnlessCacheFailed);
+  } catch (error) {
+    rethrowUnlessCacheFailed(error);
+  }
+  return made;
+}
+
+/** Warns of a cache that fails. @throws what is no failure of the cache. */
+function rethrowUnlessCacheFailed(error: unknown): void {
+  if (error instanceof RenderFailure) throw error.cause;
+  if (error instanceof InvalidCacheKeyError) throw error;
+  const reason = error instanceof Error ? error.message : String(error);
+  warnSeldom('fragment', `Fragments are rendered each time, as their cache fails: ${reason}`, {
+    type: 'CacheFragmentWarning',
+    code: 'CACHEWRIGHT_FRAGMENT',
+  });
 }
 
 /** What `finding` comes to, or `undefined` if after some time it `isToEnd`. */
