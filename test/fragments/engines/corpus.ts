@@ -66,3 +66,19 @@ export function describeCorpus<Page extends CorpusPage>(
     });
   });
 }
+
+const TAG = /({%|<%)(-?)\s*(end)?cache\b(.*?)(-?)(%}|%>)/gs;
+
+/** The text of a view without its tags, but with what these do to the blanks around them. */
+export function withoutTags(text: string): string {
+  return text.replace(TAG, (_, open, before, end, _args, after, close) =>
+    end ? `${open}${before} endif ${after}${close}` : `${open}${before} if true ${after}${close}`,
+  );
+}
+
+/** With a tag `{% mark %}` in each, which tells whether it is rendered. */
+export function withMarks(text: string): string {
+  return text.replace(TAG, (tag, open, before, end, _args, after, close) =>
+    end ? `${open}${before} mark ${close}${open} endcache ${after}${close}` : tag,
+  );
+}
