@@ -17,6 +17,7 @@ import { type TagKeywords, tagOptions } from '../tag-options';
 /** An environment of Nunjucks, as far as it is used here. */
 export interface NunjucksEnvironment {
   readonly opts?: { readonly tags?: { readonly blockStart?: string; readonly blockEnd?: string } };
+  hasExtension(name: string): boolean;
   addExtension(name: string, extension: NunjucksExtension): unknown;
 }
 
@@ -40,6 +41,7 @@ export interface NunjucksExtension {
  * addCacheTag(nunjucks.configure('views', { express: app }));
  */
 export function addCacheTag(env: NunjucksEnvironment): void {
+  if (env.hasExtension(NAME)) return;
   const { blockStart = '{%', blockEnd = '%}' } = env.opts?.tags ?? {};
   env.addExtension(NAME, new CacheTag(`${blockStart} ${NAME} ${blockEnd}`));
 }
@@ -59,6 +61,9 @@ interface Site extends Place {
 /** By which compiled templates find the extension. */
 const NAME = 'cachewright';
 
+/** Rounds of loops after which the stack is left. */
+const ROUNDS = 50;
+
 const hastyFrames = new WeakSet<Frame>();
 
 /** Fragments of which it was warned. */
@@ -70,6 +75,7 @@ class CacheTag implements MendedSite {
   readonly preprocess: (source: string) => string;
   readonly listOf = listOf;
   readonly #start: string;
+  #rounds = 0;
 
   constructor(start: string) {
     this.#start = start;
@@ -111,14 +117,8 @@ class CacheTag implements MendedSite {
       });
     const show = async () => cacheFragment(timeout, name, varyOn, render, tagOptions(keywords));
     show().then(
-      (html) => {
-        try {
-          callback(null, new site.runtime.SafeString(html));
-        } catch (error) {
-          // The template went on in there, and has nobody else to tell.
-          fail(callback, templateError(site, error));
-        }
-      },
+      (html) =>
+        goOn(callback, new site.runtime.SafeString(html), (error) => templateError(site, error)),
       (error: unknown) => fail(callback, templateError(site, error)),
     );
   }
@@ -141,6 +141,12 @@ class CacheTag implements MendedSite {
     } catch (error) {
       throw templateError(site, error);
     }
+  }
+
+  breathe(_context: unknown, frame: Frame, callback: Callback): void {
+    this.#rounds = (this.#rounds + 1) % ROUNDS;
+    if (this.#rounds > 0 || isHasty(frame)) callback(null);
+    else Promise.resolve().then(() => goOn(callback, null, (error) => error as Error));
   }
 
   readonly hurry = (frame: Frame): Frame => {
@@ -184,6 +190,7 @@ function argumentsOf(
     frame: frame,
     line: ${lineno + 1},
     column: ${colno + 1},
+    since: [lineno, colno],
     at: function() { return [lineno, colno]; },
     isDropped: typeof parentTemplate !== "undefined" && parentTemplate !== null
   }`;
@@ -202,6 +209,15 @@ function isHasty(frame: Frame): boolean {
     if (hastyFrames.has(at)) return true;
   }
   return false;
+}
+
+/** Lets a template go on with `html`. It has nobody else to tell of an error that it comes to. */
+function goOn(callback: Callback, html: unknown, errorOf: (thrown: unknown) => Error): void {
+  try {
+    callback(null, html);
+  } catch (error) {
+    fail(callback, errorOf(error));
+  }
 }
 
 function fail(callback: Callback, error: Error): void {

@@ -81,7 +81,7 @@ export interface Nodes {
   readonly If: NodeClass<IfNode, [cond: Node, body: Node, else_?: Node | null]>;
   readonly IfAsync: NodeClass<IfNode, [cond: Node, body: Node, else_?: Node | null]>;
   readonly For: Construct<ForNode>;
-  readonly AsyncEach: Construct<ForNode>;
+  readonly AsyncEach: NodeClass<ForNode, [arr: Node, name: Node, body: Node, else_: Node | null]>;
   readonly AsyncAll: Construct<ForNode>;
   readonly Include: Construct;
   readonly Block: Construct;

@@ -3,6 +3,7 @@ import {
   codeNode,
   type ExtensionNode,
   type ForNode,
+  type Frame,
   type IfNode,
   isAny,
   type Kind,
@@ -16,7 +17,9 @@ export interface MendedSite {
   /** A list of what a loop with so many names goes through. */
   readonly listOf: (looped: unknown, names: number) => readonly unknown[];
   /** Variables for what is rendered where there is no waiting. */
-  readonly hurry: (frame: never) => unknown;
+  readonly hurry: (frame: Frame) => Frame;
+  /** Called in each round of a loop that waits: one that had no need to calls the next round itself. */
+  breathe(context: unknown, frame: Frame, callback: (error: unknown) => void): void;
 }
 
 /**
@@ -25,7 +28,8 @@ export interface MendedSite {
  * - does not wait in macros and what `call` hands to one, in blocks that are set or filtered, nor in
  *   a switch;
  * - does not wait in a condition or a loop for templates that are included there, and for blocks;
- * - takes an object for an empty list where a loop waits, and breaks on text and on what is undefined;
+ * - takes an object for an empty list where a loop waits, breaks on text and on what is undefined, and
+ *   runs out of stack if the loop is long;
  * - does not find blocks that are in a tag.
  */
 export class TreeMender {
@@ -87,19 +91,27 @@ export class TreeMender {
 
   #mendLoop(loop: ForNode, isHasty: boolean): Node {
     const nodes = this.#nodes;
-    const isExplicit = isAny(loop, nodes.AsyncEach, nodes.AsyncAll);
-    const isWaiting = isExplicit || (!isHasty && this.#isMadeToWait(loop.body));
-    loop.body = this.mend(loop.body, isHasty || !isWaiting);
+    const isMadeToWait = !isHasty && this.#isMadeToWait(loop.body);
+    const isWaiting = isMadeToWait || (!isHasty && isAny(loop, nodes.AsyncEach));
+    const { lineno, colno, arr, name } = loop;
+    loop.body = this.mend(loop.body, !isWaiting);
     // Nunjucks goes on right behind it.
     if (loop.else_ !== null) loop.else_ = this.mend(loop.else_, true);
-    if (isWaiting && !isExplicit) {
-      const { lineno, colno, arr, name } = loop;
-      const names = isAny(name, nodes.Array) ? childrenOf(name, nodes).length : 1;
-      const count = new nodes.Literal(lineno, colno, names);
-      const args = new nodes.NodeList(lineno, colno, [arr, count]);
-      loop.arr = new nodes.FunCall(lineno, colno, this.#method(loop, 'listOf'), args);
-    }
-    return loop;
+    if (!isMadeToWait) return loop;
+    const names = isAny(name, nodes.Array) ? childrenOf(name, nodes).length : 1;
+    const count = new nodes.Literal(lineno, colno, names);
+    const args = new nodes.NodeList(lineno, colno, [arr, count]);
+    loop.arr = new nodes.FunCall(lineno, colno, this.#method(loop, 'listOf'), args);
+    const breath = new nodes.CallExtensionAsync(
+      this.#extension,
+      'breathe' satisfies keyof MendedSite,
+      new nodes.NodeList(lineno, colno, [codeNode(loop, nodes, 'frame')]),
+      [],
+    );
+    loop.body = new nodes.NodeList(lineno, colno, [breath, loop.body]);
+    if (!isAny(loop, nodes.AsyncAll)) return loop;
+    // Its rounds have their variables in common: a fragment could have those of another round.
+    return new nodes.AsyncEach(lineno, colno, loop.arr, name, loop.body, loop.else_);
   }
 
   /** Whether Nunjucks will make a loop wait that has this in it. */

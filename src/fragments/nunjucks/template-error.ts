@@ -1,13 +1,17 @@
 import type { Runtime } from './internals';
 
+type Position = readonly [line: number, column: number];
+
 /** Where in a template something is rendered. */
 export interface Place {
   readonly runtime: Runtime;
   /** Of the tag, from 1 on. */
   readonly line: number;
   readonly column: number;
-  /** Line and column, from 0 on, of what was called last around the tag, or in it. */
-  at(): readonly [line: number, column: number];
+  /** Line and column, from 0 on, of what was called last before the tag, wherever that was. */
+  readonly since: Position;
+  /** The same as of now. */
+  at(): Position;
 }
 
 interface TemplateError extends Error {
@@ -36,9 +40,9 @@ function isTemplateError(error: Error): error is TemplateError {
   return 'lineno' in error && 'firstUpdate' in error;
 }
 
-/** Not before the tag. */
-function lastPlace({ line, column, at }: Place): [line: number, column: number] {
+/** That of the last call since the tag began, or of the tag. */
+function lastPlace({ line, column, since, at }: Place): Position {
   const [lastLine, lastColumn] = at();
-  const isLater = lastLine + 1 > line || (lastLine + 1 === line && lastColumn + 1 > column);
-  return isLater ? [lastLine + 1, lastColumn + 1] : [line, column];
+  const isCalled = lastLine !== since[0] || lastColumn !== since[1];
+  return isCalled ? [lastLine + 1, lastColumn + 1] : [line, column];
 }
