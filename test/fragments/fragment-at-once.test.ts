@@ -7,6 +7,7 @@ import {
   LocMemCache,
   makeTemplateFragmentKey,
 } from 'cachewright';
+import type { Fill } from '../../src/cache/get-or-set';
 import { cacheFragmentAtOnce } from '../../src/fragments/fragment-at-once';
 import type { FragmentOptions } from '../../src/fragments/fragment-request';
 import { stopClock } from '../support/clock';
@@ -109,6 +110,9 @@ test('one that throws is not stored, and what comes next is', () => {
     throw new Error('The database is away.');
   };
   expect(() => show(fail)).toThrow('The database is away.');
+  // Nothing is left to be ended.
+  const fill = caches.default.beginFill(key) as Fill;
+  expect(fill.isShared).toBeUndefined();
   expect(show()).toBe('run 1');
   expect(show()).toBe('run 1');
 });

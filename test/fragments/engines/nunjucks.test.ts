@@ -220,6 +220,26 @@ describe('{% cache %} of Nunjucks', () => {
     expect(await page('{% for x in [1, 2] %}{% include "part" %}{% endfor %}')).toBe('pp');
   });
 
+  test('those who wait for it get an error of their own, with the template once', async () => {
+    open({ throwOnUndefined: true });
+    let resolve!: () => void;
+    const slow = new Promise<void>((given) => {
+      resolve = given;
+    });
+    env.addFilter(
+      'slow',
+      (_, callback) => void slow.then(() => callback(null, 's')).catch(callback),
+      true,
+    );
+    const source = '{% cache 60, "a" %}\n{{ 1 | slow }}{{ missing }}{% endcache %}';
+    const errors = Promise.all([1, 2, 3].map(() => errorOf(source)));
+    await settled();
+    resolve();
+    for (const message of await errors) {
+      expect(message).toMatch(/^\(page\) \[Line [12], Column \d+\]\s+attempted to output/);
+    }
+  });
+
   test('in the mode for developers the error is of the class that Nunjucks has', async () => {
     open({ dev: true });
     await expect(page('\n{% cache no, "a" %}{% endcache %}')).rejects.toMatchObject({
