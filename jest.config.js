@@ -16,6 +16,7 @@ module.exports = {
   moduleNameMapper: {
     '^cachewright$': '<rootDir>/src/index.ts',
     '^cachewright/testing$': '<rootDir>/test/backends/contract.ts',
+    '^cachewright/(nunjucks|liquidjs|ejs|eta)$': '<rootDir>/src/fragments/engines/$1.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   // For what hangs, and never for what is slow.

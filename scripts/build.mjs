@@ -4,8 +4,9 @@
  * packages `require` and others `import` has one set of caches and one of each class.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { basename } from 'node:path';
 
 const require = createRequire(import.meta.url);
 const root = new URL('../', import.meta.url);
@@ -14,6 +15,9 @@ process.chdir(root.pathname);
 rmSync('dist', { recursive: true, force: true });
 tsc('tsconfig.build.json');
 wrap('index');
+for (const file of readdirSync('dist/fragments/engines')) {
+  if (/^\w+\.js$/.test(file)) wrap(`fragments/engines/${basename(file, '.js')}`);
+}
 chmodSync('dist/cli/main.js', 0o755);
 // Compiled against the package as its users see it.
 tsc('tsconfig.contract.json');
@@ -28,6 +32,9 @@ function tsc(project) {
 function wrap(entry) {
   const names = Object.keys(require(new URL(`dist/${entry}.js`, root).pathname)).sort();
   const lines = names.map((name) => `export const ${name} = entry.${name};`);
-  writeFileSync(`dist/${entry}.mjs`, `import entry from './${entry}.js';\n\n${lines.join('\n')}\n`);
-  writeFileSync(`dist/${entry}.d.mts`, `export * from './${entry}.js';\n`);
+  writeFileSync(
+    `dist/${entry}.mjs`,
+    `import entry from './${basename(entry)}.js';\n\n${lines.join('\n')}\n`,
+  );
+  writeFileSync(`dist/${entry}.d.mts`, `export * from './${basename(entry)}.js';\n`);
 }

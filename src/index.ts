@@ -69,6 +69,10 @@ export {
   InvalidCacheBackendError,
   InvalidCacheKeyError,
 } from './errors';
+export { cacheFragment, type FragmentOptions } from './fragments/cache-fragment';
+export { type CacheViewOptions, cacheView, type ViewResponse } from './fragments/cache-view';
+export { makeTemplateFragmentKey } from './fragments/fragment-key';
+export type { FragmentOutcomeMessage } from './fragments/outcomes';
 export { cacheControl } from './headers/cache-control';
 export type { CacheControlDirectives, DirectiveValue } from './headers/cache-control-options';
 export {

@@ -12,6 +12,7 @@ const ARROWS: Record<string, readonly string[]> = {
   http: [],
   headers: ['http'],
   cli: ['caches.ts', 'backends', 'cache', 'errors.ts'],
+  fragments: ['caches.ts', 'cache', 'errors.ts'],
   'page-cache': ['caches.ts', 'cache', 'headers', 'http', 'errors.ts'],
 };
 
@@ -81,6 +82,8 @@ test.each([
   ['libsql', ['backends/database/sqlite.ts']],
   ['better-sqlite3', ['backends/database/sqlite.ts']],
   ['node:sqlite', ['backends/database/sqlite.ts']],
+  ['ejs', []],
+  ['eta', []],
 ])('%s is optional: loaded when used, by %s alone', (dependency, only) => {
   const loads = new RegExp(`(^import (?!type ).*|require\\()'${dependency}[/']`, 'm');
   const users = files.filter((name) => loads.test(readFileSync(join(SRC, name), 'utf8')));

@@ -14,6 +14,7 @@ const DOCUMENTS: Record<string, readonly (readonly string[])[]> = {
   'docs/backends.md': [[]],
   'docs/command-line.md': [[]],
   'docs/custom-backends.md': [[]],
+  'docs/fragments.md': [[], [], ['/'], ['/'], ['/'], ['/']],
   'docs/invalidation.md': [[], [], []],
   'docs/pages.md': [[]],
 };

@@ -36,6 +36,8 @@ export const caches = configureCaches({
   // Values: drawings and the search index.
   default: { location: 'values', options: { maxEntries: 1000 } },
   pages: { location: 'pages', options: { maxEntries: 5000 } },
+  // Parts that many pages have in common. The page cache asks for none of them on a hit.
+  template_fragments: { location: 'fragments', options: { maxEntries: 500 } },
   // Six pages that take a second each to make. However many search pages come and go, they stay.
   statistics: { location: 'statistics', options: { maxEntries: 50 } },
 });

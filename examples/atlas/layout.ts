@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Html, html } from './html';
 import { languages } from './languages';
-import { type Visit, withQuery } from './visit';
+import { type Part, type Visit, withQuery } from './visit';
 
 /** Where the style sheet and the script are. */
 export const assetDirectory = join(__dirname, 'assets');
@@ -76,7 +76,7 @@ function navLink({ link, path }: Visit, to: string, label: string): Html {
  * What can be stored with the page: when it was rendered, and how long that took. The script adds
  * how this visitor got it, from the `Server-Timing` of the response.
  */
-function footer({ language, startedAt }: Visit): Html {
+function footer({ language, startedAt, parts }: Visit): Html {
   const { texts } = language;
   const now = new Date();
   const time = html`<time datetime="${now.toISOString()}">${now.toISOString().slice(11, 19)} UTC</time>`;
@@ -86,10 +86,16 @@ function footer({ language, startedAt }: Visit): Html {
     <strong class="outcome" hidden></strong>
     <span class="how" role="status"></span>
     <span>${texts.rendered(time, took)}</span>
+    ${parts.length > 0 && html`<span class="parts">${texts.parts(parts.map(partText))}</span>`}
   </p>
   <p>${texts.data}: <a href="https://mledoze.github.io/countries/" lang="en">world-countries</a>
     (<a href="https://opendatacommons.org/licenses/odbl/1-0/" lang="en">ODbL</a>)</p>
 </footer>`;
+}
+
+/** A part's name, and whether it was there already. */
+function partText({ name, isHit }: Part): Html {
+  return html`<span class="outcome" data-outcome="${isHit ? 'hit' : 'miss'}">${name}: ${isHit ? 'hit' : 'miss'}</span>`;
 }
 
 /** A number as it is written in a language. */

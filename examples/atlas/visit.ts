@@ -2,6 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import type { NextFunction, Request, Response } from 'express';
 import { findLanguage, type Language, languages } from './languages';
 
+/** A part that a page was put together from. */
+export interface Part {
+  readonly name: string;
+  /** Whether it was there already, made for another page. */
+  readonly isHit: boolean;
+}
+
 /** What a page must know of the request it answers. */
 export interface Visit {
   readonly language: Language;
@@ -15,6 +22,8 @@ export interface Visit {
   readonly link: (path: string) => string;
   /** When the request arrived here, on the clock of `performance.now()`. */
   readonly startedAt: number;
+  /** What the page was put together from so far. */
+  readonly parts: Part[];
 }
 
 const visits = new WeakMap<IncomingMessage, Visit>();
@@ -43,6 +52,7 @@ export function readVisit(req: Request, _res: Response, next: NextFunction): voi
     isLanguageChosen: chosen !== undefined,
     link: (path) => (chosen === undefined ? path : withQuery(path, { lang: chosen.tag })),
     startedAt,
+    parts: [],
   });
   next();
 }

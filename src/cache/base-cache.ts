@@ -44,6 +44,12 @@ export interface GetOrSetOptions<T> extends VersionOption {
    * function gets what was made, and tells its tags.
    */
   readonly tags?: readonly string[] | ((value: T) => readonly string[]);
+  /**
+   * Whether a value that was purged softly will not do, because what is made of it is stored, too.
+   *
+   * @internal
+   */
+  readonly mustBeCurrent?: boolean;
 }
 
 /** How entries are purged. */
@@ -261,7 +267,7 @@ export abstract class BaseCache {
     key: string,
     fallback: T | (() => T | Promise<T>),
     timeout?: Timeout,
-    { version, tags }: GetOrSetOptions<T> = {},
+    { version, tags, mustBeCurrent }: GetOrSetOptions<T> = {},
   ): Promise<T> {
     const call = `getOrSet(${JSON.stringify(key)})`;
     if (fallback === undefined) {
@@ -275,7 +281,8 @@ export abstract class BaseCache {
     }
     const make = typeof fallback === 'function' ? (fallback as () => unknown) : () => fallback;
     const finalKey = this.makeKey(key, version);
-    return this.#getOrSet.run({ key, finalKey, make, timeout, version, tags }) as Promise<T>;
+    const recipe = { key, finalKey, make, timeout, version, tags, mustBeCurrent };
+    return this.#getOrSet.run(recipe) as Promise<T>;
   }
 
   /** The entries that exist, by the caller's keys. Keys that have none are left out. */

@@ -53,6 +53,8 @@ export interface Recipe {
   readonly timeout: Timeout;
   readonly version: Version | undefined;
   readonly tags: readonly string[] | ((value: never) => readonly string[]) | undefined;
+  /** Whether what was purged softly will not do. */
+  readonly mustBeCurrent?: boolean;
 }
 
 /** What came of a flight. */
@@ -72,15 +74,16 @@ export class GetOrSet {
   }
 
   async run(recipe: Recipe): Promise<unknown> {
-    const { key, finalKey, version } = recipe;
+    const { key, finalKey, version, mustBeCurrent = false } = recipe;
     const cache = this.#cache;
     for (let isLater = false; ; isLater = true) {
       const flight = this.#flights.join(finalKey);
       const { phase } = flight;
       try {
         const found = await cache.get(key, undefined, { version });
-        if (found !== undefined) {
-          if (cache.softPurges.has(finalKey)) this.#makeAnew(flight, recipe);
+        const isStale = found !== undefined && cache.softPurges.has(finalKey);
+        if (found !== undefined && !(isStale && mustBeCurrent)) {
+          if (isStale) this.#makeAnew(flight, recipe);
           return found;
         }
         const { value, isCurrent } = await flight.run((ending) => this.#make(recipe, ending));
@@ -88,7 +91,9 @@ export class GetOrSet {
         // that is under way after that began later.
         if (isLater || phase === 'to-begin' || (phase === 'under-way' && isCurrent)) {
           // Read again: another process may have won the race, and each caller must get its own copy.
-          return (await cache.get(key, undefined, { version })) ?? value;
+          const stored = await cache.get(key, undefined, { version });
+          const isOld = mustBeCurrent && cache.softPurges.has(finalKey);
+          return isOld ? value : (stored ?? value);
         }
       } finally {
         flight.leave();

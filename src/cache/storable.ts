@@ -38,7 +38,7 @@ function walk(value: unknown, format: string, ancestors: object[], path: string)
     case 'string':
       // A lone surrogate has no UTF-8 form and would be read back as another character.
       if (!value.isWellFormed()) break;
-      return value;
+      return format === 'msgpack' ? markedText(value) : value;
     case 'bigint':
       if (format === 'json') break;
       return value;
@@ -119,7 +119,8 @@ function walkRecord(value: object, format: string, ancestors: object[], path: st
   if (tag !== '[object Object]') throw refusal(nameOf(value), format, path);
   let copy: Record<string, unknown> | undefined = isPlain ? undefined : {};
   for (const [key, member] of Object.entries(value)) {
-    if (key === '__proto__' || !key.isWellFormed()) {
+    const isCut = format === 'msgpack' && markedText(key) !== key;
+    if (key === '__proto__' || !key.isWellFormed() || isCut) {
       throw refusal(`the property name ${JSON.stringify(key)}`, format, path);
     }
     const item = walk(member, format, ancestors, `${path}.${key}`);
@@ -130,6 +131,12 @@ function walkRecord(value: object, format: string, ancestors: object[], path: st
     throw refusal('a property named by a symbol', format, path);
   }
   return copy ?? value;
+}
+
+/** `text`, so written that msgpackr reads it back whole: of what is long, it drops one such mark. */
+function markedText(text: string): string {
+  const isCut = text.startsWith('\ufeff') && Buffer.byteLength(text) > 64;
+  return isCut ? `\ufeff${text}` : text;
 }
 
 function refusal(what: string, format: string, path: string): CacheValueError {

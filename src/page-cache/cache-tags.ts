@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { currentScope, followRenders } from '../cache/render-scope';
 import type { Response } from '../headers/middleware';
 import { onResponseHead } from '../headers/on-response-head';
 import { type HeaderValue, headerLines } from '../http/header-value';
@@ -22,20 +23,42 @@ interface TaggedResponse {
 }
 
 /**
- * Gives tags to the page that is being rendered, by which it can be purged with
- * `caches.default.invalidateTags([…])`. On a page that is not cached it does nothing. In Express it
- * is a method of the response, too: `res.cacheTags('product:42')`.
+ * Gives tags to what is being rendered, by which it can be purged with
+ * `caches.default.invalidateTags([…])`: to the fragment, or fragments, in which it is called, and to
+ * the page. On a page that is not cached it does nothing. In Express it is a method of the
+ * response, too: `res.cacheTags('product:42')`.
  *
+ * @param res - Left out, it is the page in whose handler this is called, across `await` as well, but
+ *   not across callbacks of packages that keep a queue of their own.
  * @throws TypeError if a tag is not a string, or is empty.
  */
-export function cacheTags(res: Response, ...tags: string[]): void {
+export function cacheTags(res: Response, ...tags: string[]): void;
+export function cacheTags(...tags: string[]): void;
+export function cacheTags(first: Response | string, ...others: string[]): void {
+  if (typeof first === 'string') {
+    const tags = [first, ...others];
+    checkTags(tags);
+    followRenders();
+    currentScope()?.addTags(tags);
+    return;
+  }
+  checkTags(others);
+  addTags(first, others);
+  currentScope()?.addTags(others);
+}
+
+/** Gives tags to a response alone. */
+export function addTags(res: Response, tags: readonly string[]): void {
   const tagged = res as TaggedResponse;
   tagged[TAGS] ??= new Set();
+  for (const tag of tags) tagged[TAGS].add(tag);
+}
+
+function checkTags(tags: readonly string[]): void {
   for (const tag of tags) {
     if (typeof tag !== 'string' || tag === '') {
       throw new TypeError(`cacheTags() got ${JSON.stringify(tag) ?? String(tag)}. Give strings.`);
     }
-    tagged[TAGS].add(tag);
   }
 }
 
@@ -58,7 +81,10 @@ export function takeCacheTags(res: ServerResponse, { tagHeaders }: PageSettings)
     const value = res.getHeader(name) as HeaderValue;
     if (value === undefined) continue;
     const tags = headerLines(value).flatMap((line) => line.split(separator));
-    cacheTags(res, ...tags.map((tag) => tag.trim()).filter((tag) => tag !== ''));
+    addTags(
+      res,
+      tags.map((tag) => tag.trim()).filter((tag) => tag !== ''),
+    );
     if (tagHeaders === 'strip') res.removeHeader(name);
   }
 }

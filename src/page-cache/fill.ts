@@ -1,9 +1,10 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { after, type MaybePromise } from '../cache/maybe-promise';
+import { leaveScope, runInScope } from '../cache/render-scope';
 import { nameOfGroup, tagName } from '../cache/tag-names';
 import type { Counters, Noted } from '../cache/tags';
 import { applyPreconditions, validatorsOf } from '../headers/conditional-response';
-import type { Request } from '../headers/middleware';
+import type { Next, Request } from '../headers/middleware';
 import { patchFreshnessHeaders } from '../headers/patch-freshness';
 import { patchVaryHeaders } from '../headers/patch-vary';
 import { hasDirective, parseCacheControl } from '../http/cache-control';
@@ -21,6 +22,7 @@ import type { Flight, Landing, PageFlights } from './flights';
 import { isAbout, isSameRepresentation, updatedFields } from './freshen';
 import { addCacheStatus, tellOutcome } from './outcomes';
 import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
+import { PageScope } from './page-scope';
 import { finishBeforeClose, type PageSettings, reportFailure } from './page-settings';
 import {
   type Draft,
@@ -122,6 +124,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   #ageFrom: number | undefined;
   #vary: readonly string[] = [];
   #groups: readonly string[] = [];
+  readonly #scope: PageScope;
   #outcome: CacheOutcome;
   #tracker: ReadTracker | undefined;
 
@@ -130,6 +133,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     this.#req = start.req;
     this.#res = start.res;
     this.#method = start.method;
+    this.#scope = PageScope.of(start.res);
     this.#settings = start.settings;
     this.#pageSeconds = start.pageSeconds;
     this.#key = start.key;
@@ -182,6 +186,11 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
       ignored: varyOnRead,
       isSessionKeyed: cookies === undefined,
     });
+  }
+
+  /** Runs the handlers, whose fragments are part of this page. */
+  run(next: Next): void {
+    runInScope(this.#scope, next);
   }
 
   mayReplace(): boolean {
@@ -319,7 +328,14 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
       hasCredentials: authorization !== undefined && authorization !== '',
       pageSeconds: this.#pageSeconds,
       requestedAt: this.#requestedAt,
+      maxSeconds: this.#maxSeconds(),
     };
+  }
+
+  /** For how long the fragments let the page be stored. */
+  #maxSeconds(): number {
+    const { limitToFragments } = this.#settings;
+    return limitToFragments ? this.#scope.secondsLeft(Date.now()) : Number.POSITIVE_INFINITY;
   }
 
   #keepToCredentials(): void {
@@ -403,7 +419,9 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
       this.onAbandoned('unfit');
       return;
     }
-    const { seconds, withheld } = terms;
+    const { withheld } = terms;
+    // Some of its fragments may have come after the head.
+    const seconds = Math.min(terms.seconds, this.#maxSeconds());
     const response = new StoredResponse({
       ...terms,
       ...recording,
@@ -514,6 +532,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   }
 
   #land(landing: Landing): void {
+    leaveScope(this.#scope);
     this.#flight?.land(landing);
     const run = detachedRunOf(this.#req);
     if (run?.key === this.#storageKey) run.land(landing);

@@ -45,6 +45,8 @@ export interface RequestFacts {
   /** The page's own timeout, which goes before all others; `null`: none. */
   readonly pageSeconds: number | null;
   readonly requestedAt: number;
+  /** For which it may be stored at most; `Infinity`: as long as it says. */
+  readonly maxSeconds: number;
 }
 
 /** Stored without being told to, and patched, as in Django. */
@@ -68,7 +70,7 @@ export function judgeResponse(
   status: number,
   field: FieldLookup,
   settings: PageSettings,
-  { hasCredentials, pageSeconds, requestedAt }: RequestFacts,
+  { hasCredentials, pageSeconds, requestedAt, maxSeconds }: RequestFacts,
 ): PageVerdict {
   const now = Date.now();
   const policy = responsePolicy(field);
@@ -90,15 +92,18 @@ export function judgeResponse(
       return { refusal: 'status' };
     }
     if (stated === undefined && !settings.heuristic) return { refusal: 'status' };
-    return settle(status, field, policy, settings, lifetimeOf(judged, field, policy, settings), {
-      requestedAt,
-    });
+    const seconds = atMost(maxSeconds, lifetimeOf(judged, field, policy, settings));
+    return settle(status, field, policy, settings, seconds, { requestedAt });
   }
   if (pageSeconds !== null) {
-    const verdict = settle(status, field, policy, settings, pageSeconds, { isOwn: true });
-    return { ...verdict, patchSeconds: pageSeconds };
+    const seconds = Math.min(maxSeconds, pageSeconds);
+    const verdict = settle(status, field, policy, settings, seconds, { isOwn: true });
+    return { ...verdict, patchSeconds: seconds };
   }
-  const seconds = lifetimeOf(status, field, policy, settings) ?? settings.seconds ?? undefined;
+  const seconds = atMost(
+    maxSeconds,
+    lifetimeOf(status, field, policy, settings) ?? settings.seconds ?? undefined,
+  );
   const isOwn = stated === undefined;
   const verdict = settle(
     status,
@@ -117,6 +122,10 @@ export function judgeResponse(
     stated?.source !== 's-maxage' &&
     !policy.isTargeted;
   return isPatched ? { ...verdict, patchSeconds: seconds } : verdict;
+}
+
+function atMost(limit: number, seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : Math.min(limit, seconds);
 }
 
 function lifetimeOf(

@@ -121,6 +121,14 @@ export interface PageCacheOptions {
    */
   readonly tagHeaders?: 'strip' | 'keep';
 
+  /**
+   * Whether a page is stored for no longer than until the first of the fragments expires that it
+   * shows. Fragments within fragments do not count: the one around them is shown as it is.
+   *
+   * @defaultValue false
+   */
+  readonly limitToFragments?: boolean;
+
   /** Time zone in which this request is answered, which becomes part of the key. */
   readonly timeZone?: (req: Request) => string;
 
@@ -260,6 +268,7 @@ export interface PageSettings {
   readonly timeZone: ((req: Request) => string) | undefined;
   readonly tags: ((req: Request) => readonly string[]) | undefined;
   readonly tagHeaders: 'strip' | 'keep';
+  readonly limitToFragments: boolean;
   /** Names not watched, in lower case; `undefined`: nothing is watched. */
   readonly varyOnRead: ReadonlySet<string> | undefined;
   readonly maxVariants: number;
@@ -295,6 +304,7 @@ const DEFAULTS: PageSettings = {
   timeZone: undefined,
   tags: undefined,
   tagHeaders: 'strip',
+  limitToFragments: false,
   varyOnRead: new Set(),
   maxVariants: 100,
   patchHeaders: true,
@@ -432,6 +442,7 @@ function merge(base: PageSettings, options: PageCacheOptions): PageSettings {
     timeZone: options.timeZone ?? base.timeZone,
     tags: options.tags ?? base.tags,
     tagHeaders: options.tagHeaders ?? base.tagHeaders,
+    limitToFragments: options.limitToFragments ?? base.limitToFragments,
     varyOnRead: ignoredReads(options.varyOnRead, base.varyOnRead),
     maxVariants: options.maxVariants ?? base.maxVariants,
     patchHeaders: options.patchHeaders ?? base.patchHeaders,

@@ -514,7 +514,7 @@ export class PageTransaction {
     fill.begin();
     if (!this.#isWatching) this.watchResponse();
     fill.watchReads();
-    next();
+    fill.run(next);
   }
 }
 

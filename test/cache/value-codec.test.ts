@@ -21,6 +21,15 @@ describe('values come back as they were (CONV-07)', () => {
     ['a BigInt', 10n ** 40n],
     ['a small BigInt', -5n],
     ['a string', 'Iñtërnâtiônàlizætiøn 清 🦊 \u0000'],
+    [
+      'a long text after a byte order mark',
+      [`\ufeff${'é'.repeat(90)}`, `\ufeff\ufeff${'a'.repeat(90)}`],
+    ],
+    ['such a text as the name in a Map', new Map([[`\ufeff${'é'.repeat(90)}`, 1]])],
+    ...[60, 61, 62, 63, 64, 65].map((length): [string, unknown] => [
+      `${length} letters after a mark`,
+      `\ufeff${'a'.repeat(length)}`,
+    ]),
     ['a date', new Date(1_700_000_000_123)],
     ['a regular expression', /a+b/giu],
     [
@@ -135,6 +144,7 @@ describe('what would not come back is refused, and the error tells where (CONV-0
     ['a string object', new String('x'), 'a String'],
     ['half a surrogate pair', { text: '\ud800' }, 'value.text'],
     ['a name of half a surrogate pair', { '\udc00': 1 }, 'property name'],
+    ['a long name after a byte order mark', { [`\ufeff${'a'.repeat(90)}`]: 1 }, 'property name'],
     ['an own __proto__', JSON.parse('{"__proto__": {"isAdmin": true}}'), '__proto__'],
     ['a member named by a symbol', { [Symbol('s')]: 1 }, 'symbol'],
     ['an object with methods of its own', new Secret(), 'value.reveal'],

@@ -13,6 +13,7 @@ export const ar: Texts = {
   southeastEurope: 'جنوب شرق أوروبا',
 
   rendered: (time, milliseconds) => html`أُنشئت الصفحة في ${time} خلال ${milliseconds} مللي ثانية.`,
+  parts: (parts) => html`رُكّبت من ${parts}.`,
   hit: 'من الذاكرة المخبأة، عمرها {age} ث. استغرق الخادم {ms} مللي ثانية.',
   miss: 'أُنشئت لهذه الزيارة. استغرق الخادم {ms} مللي ثانية.',
   fromBrowser: 'محفوظة في متصفحك. لم يُسأل الخادم.',

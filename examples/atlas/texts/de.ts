@@ -13,6 +13,7 @@ export const de: Texts = {
   southeastEurope: 'Südosteuropa',
 
   rendered: (time, milliseconds) => html`Erzeugt um ${time} in ${milliseconds} ms.`,
+  parts: (parts) => html`Zusammengesetzt aus ${parts}.`,
   hit: 'Aus dem Cache, {age} s alt. Der Server brauchte {ms} ms.',
   miss: 'Für diesen Besuch erzeugt. Der Server brauchte {ms} ms.',
   fromBrowser: 'Vom Browser aufbewahrt. Der Server wurde nicht gefragt.',

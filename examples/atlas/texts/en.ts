@@ -13,6 +13,7 @@ export const en: Texts = {
   southeastEurope: 'Southeast Europe',
 
   rendered: (time, milliseconds) => html`Rendered at ${time} in ${milliseconds} ms.`,
+  parts: (parts) => html`Put together from ${parts}.`,
   hit: 'From the cache, {age} s old. The server took {ms} ms.',
   miss: 'Made for this visit. The server took {ms} ms.',
   fromBrowser: 'Kept by your browser. The server was not asked.',

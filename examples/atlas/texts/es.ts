@@ -13,6 +13,7 @@ export const es: Texts = {
   southeastEurope: 'Europa sudoriental',
 
   rendered: (time, milliseconds) => html`Generada a las ${time} en ${milliseconds} ms.`,
+  parts: (parts) => html`Compuesta a partir de ${parts}.`,
   hit: 'De la caché, con {age} s de edad. El servidor tardó {ms} ms.',
   miss: 'Hecha para esta visita. El servidor tardó {ms} ms.',
   fromBrowser: 'Guardada por su navegador, sin preguntar al servidor.',

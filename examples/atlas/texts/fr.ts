@@ -13,6 +13,7 @@ export const fr: Texts = {
   southeastEurope: 'Europe du Sud-Est',
 
   rendered: (time, milliseconds) => html`Page produite à ${time} en ${milliseconds} ms.`,
+  parts: (parts) => html`Assemblée à partir de ${parts}.`,
   hit: 'Sortie du cache, âgée de {age} s. Le serveur a mis {ms} ms.',
   miss: 'Produite pour cette visite. Le serveur a mis {ms} ms.',
   fromBrowser: 'Gardée par votre navigateur, sans demander au serveur.',

@@ -13,6 +13,7 @@ export const ja: Texts = {
   southeastEurope: '南東ヨーロッパ',
 
   rendered: (time, milliseconds) => html`${time} に ${milliseconds} ミリ秒で作成。`,
+  parts: (parts) => html`部品:${parts}。`,
   hit: 'キャッシュから({age} 秒前)。サーバーの処理は {ms} ミリ秒。',
   miss: 'この訪問のために作成。サーバーの処理は {ms} ミリ秒。',
   fromBrowser: 'ブラウザーに保存されたページ。サーバーには問い合わせていません。',

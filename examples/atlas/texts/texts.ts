@@ -13,6 +13,7 @@ export interface Texts {
   readonly southeastEurope: string;
 
   readonly rendered: (time: Html, milliseconds: string) => Html;
+  readonly parts: (parts: readonly Html[]) => Html;
   /** Templates for the script in the footer, which fills in `{age}` and `{ms}`. */
   readonly hit: string;
   readonly miss: string;

@@ -1,10 +1,29 @@
 import { countryMap, graph } from '../atlas';
 import { distancesFrom, shortestRoute } from '../borders';
-import { type Country, countryOf, nameOf, officialNameOf, regionName, regions } from '../data';
+import {
+  type Country,
+  countryOf,
+  nameOf,
+  officialNameOf,
+  type Region,
+  regionName,
+  regions,
+  sortByName,
+} from '../data';
+import { fragment } from '../fragments';
 import { type Content, type Html, html } from '../html';
 import type { Page } from '../layout';
 import type { Visit } from '../visit';
-import { areaText, countryChips, figures, mapView, number, route, tintOf } from './parts';
+import {
+  areaText,
+  countryChips,
+  countryLink,
+  figures,
+  mapView,
+  number,
+  route,
+  tintOf,
+} from './parts';
 
 /** One country: its map, its facts, its neighbours, how far it goes by land. */
 export async function countryPage(visit: Visit, country: Country): Promise<Page> {
@@ -15,6 +34,9 @@ export async function countryPage(visit: Visit, country: Country): Promise<Page>
   const official = officialNameOf(country, language);
   const region = regions.find((candidate) => candidate.name === country.region)!;
   const map = await countryMap(cca3);
+  const sidebar = await fragment(visit, 'region', [region.slug], () =>
+    neighbourhood(visit, region),
+  );
   const content = html`
 <section class="spread ${tintOf(cca3)}">
   <div>
@@ -56,6 +78,7 @@ export async function countryPage(visit: Visit, country: Country): Promise<Page>
     ${graph.has(cca3) && byLand(visit, cca3)}
   </div>
 </div>
+<div class="halves">
 <section>
   <h2>${texts.names}</h2>
   <ul class="names">${translations(country).map(
@@ -65,8 +88,22 @@ export async function countryPage(visit: Visit, country: Country): Promise<Page>
     ]) => html`<li><small>${displayName(language.tag, 'language', tag) ?? tag}</small>
       <bdi lang="${tag}">${translated}</bdi></li>`,
   )}</ul>
-</section>`;
+</section>
+${sidebar}
+</div>`;
   return { title: name, content };
+}
+
+/** The countries of a region: the same beside each of them. */
+function neighbourhood(visit: Visit, { name, slug, countries }: Region): Html {
+  const { language, link } = visit;
+  return html`<aside class="index">
+  <h2><a href="${link(`/regions/${slug}`)}">${regionName(name, language)}</a>
+    <span class="count">${number(visit, countries.length)}</span></h2>
+  <ul class="columns">${sortByName(countries, language).map(
+    (country) => html`<li>${countryLink(visit, country)}</li>`,
+  )}</ul>
+</aside>`;
 }
 
 function byLand(visit: Visit, code: string): Html {

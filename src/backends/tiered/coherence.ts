@@ -45,6 +45,15 @@ export interface Announced {
   readonly isSeen: Promise<void>;
 }
 
+/** How far the ledger was followed. */
+interface Followed {
+  readonly incarnation: string;
+  seq: number;
+  /** Id of the change by that number. */
+  last: string;
+  readonly knownSince: number;
+}
+
 /** Those that wait to be written into the ledger together, or for a look into it. */
 interface Round {
   readonly names: Set<string>;
@@ -53,10 +62,18 @@ interface Round {
   readonly done: Promise<Announced>;
 }
 
+/** Where a change stands in the ledger, as a message has it. */
+interface Told {
+  readonly incarnation: unknown;
+  readonly seq: number;
+  /** Id of the change before. */
+  readonly before: unknown;
+}
+
 /** A wait for those who must have heard of a change. */
 interface Vigil {
-  readonly incarnation: string;
-  readonly seq: number;
+  /** Id of the change. */
+  readonly change: string;
   /** `undefined`: nobody knows who they are. */
   readonly missing: Set<string> | undefined;
   end(): void;
@@ -102,7 +119,7 @@ export class Coherence {
   /** When each mark was first seen. */
   readonly #marksSeenAt = new Map<string, number>();
   /** What was followed so far; `undefined` before the first look. */
-  #followed: { incarnation: string; seq: number; knownSince: number } | undefined;
+  #followed: Followed | undefined;
   #trustedUntil = Number.NEGATIVE_INFINITY;
   /** Until when the ledger may lack somebody. */
   #uncertainUntil = Number.NEGATIVE_INFINITY;
@@ -214,8 +231,12 @@ export class Coherence {
       return { isSeen: Promise.resolve() };
     }
     const all: Names = isOfAll ? 'all' : [...names];
-    const ledger = await this.#write((found) => found.changed(this.#id, all));
-    return { isSeen: this.#untilSeen(ledger, all) };
+    let before = '';
+    const ledger = await this.#write((found) => {
+      before = found.last;
+      return found.changed(this.#id, all);
+    });
+    return { isSeen: this.#untilSeen(ledger, before, all) };
   }
 
   /** Looks into the ledger, changes it, and follows what it tells. */
@@ -259,7 +280,11 @@ export class Coherence {
   #judge(text: string | undefined, seqBefore: number): Ledger | undefined {
     const ledger = text === undefined ? undefined : Ledger.parse(text);
     const isSame = ledger?.incarnation === this.#followed?.incarnation;
-    return isSame && ledger !== undefined && ledger.seq < seqBefore ? undefined : ledger;
+    if (!isSame || ledger === undefined) return ledger;
+    const { seq, last } = this.#followed!;
+    const isSetBack =
+      ledger.seq < seqBefore || (seq <= ledger.seq && ledger.contradicts(seq, last));
+    return isSetBack ? undefined : ledger;
   }
 
   /** The ledger with all that is to be put right on occasion. */
@@ -290,7 +315,7 @@ export class Coherence {
   #follow(ledger: Ledger): void {
     const { clock, follower } = this.#ports;
     const now = clock.now();
-    const { incarnation, seq, members } = ledger;
+    const { incarnation, seq, last, members } = ledger;
     const marks = new Set([...members.values()].flatMap(({ mark }) => mark ?? []));
     for (const mark of this.#marksSeenAt.keys()) {
       if (!marks.has(mark)) this.#marksSeenAt.delete(mark);
@@ -300,7 +325,7 @@ export class Coherence {
     }
     if (this.#followed?.incarnation !== incarnation || this.#isInDoubt) {
       this.#isInDoubt = false;
-      this.#followed = { incarnation, seq, knownSince: now };
+      this.#followed = { incarnation, seq, last, knownSince: now };
       follower.onLoss();
       return;
     }
@@ -309,13 +334,14 @@ export class Coherence {
     if (seq <= from) return;
     const changes = ledger.changesSince(from);
     this.#followed.seq = seq;
+    this.#followed.last = last;
     if (changes === undefined) {
       follower.onLoss();
       return;
     }
-    for (const [i, { by, names }] of changes.entries()) {
+    for (const { id, by, names } of changes) {
       this.#drop(names);
-      if (by !== this.#id) this.#confirm(by, from + i + 1);
+      if (by !== this.#id) this.#confirm(by, id);
     }
   }
 
@@ -343,20 +369,19 @@ export class Coherence {
   }
 
   /** Until all who must hear of the ledger's last change have, or trust themselves no more. */
-  async #untilSeen(ledger: Ledger, names: Names): Promise<void> {
+  async #untilSeen(ledger: Ledger, before: string, names: Names): Promise<void> {
     const { register, bus, clock, trustMs } = this.#ports;
-    const { incarnation, seq, isSettled, members } = ledger;
+    const { last, isSettled, members } = ledger;
     const isCertain = register.isAtomic && isSettled && clock.now() >= this.#uncertainUntil;
     const missing = new Set(members.keys());
     missing.delete(this.#id);
     if (isCertain && missing.size === 0) return;
     const waitMs = waitFor(ledger.longestTrustMs(trustMs));
     // Others find out for themselves, as they look.
-    if (bus !== undefined) void this.#tell(bus, incarnation, seq, names);
+    if (bus !== undefined) void this.#tell(bus, ledger, before, names);
     await new Promise<void>((resolve) => {
       const vigil: Vigil = {
-        incarnation,
-        seq,
+        change: last,
         missing: isCertain ? missing : undefined,
         end: () => {
           stopWaiting();
@@ -412,17 +437,23 @@ export class Coherence {
     return this.#listening;
   }
 
-  async #tell(bus: MessageBus, incarnation: string, seq: number, names: Names): Promise<void> {
-    const text = JSON.stringify(['change', incarnation, seq, this.#id, names]);
+  async #tell(
+    bus: MessageBus,
+    { incarnation, seq, last }: Ledger,
+    before: string,
+    names: Names,
+  ): Promise<void> {
+    const head = ['change', this.#id, last, incarnation, seq, before];
+    const text = JSON.stringify([...head, names]);
     // Without the names it is known that there is something in the ledger to look for.
     const isLong = Buffer.byteLength(text) > bus.maxBytes;
-    const short = JSON.stringify(['change', incarnation, seq, this.#id, null]);
+    const short = JSON.stringify([...head, null]);
     await bus.say(this.#ports.channel, isLong ? short : text).catch(() => {});
   }
 
-  #confirm(to: string, seq: number): void {
+  #confirm(to: string, change: string): void {
     const { bus } = this.#ports;
-    const text = JSON.stringify(['seen', this.#followed!.incarnation, seq, this.#id]);
+    const text = JSON.stringify(['seen', this.#id, change]);
     // If it is lost, the other waits until we trust ourselves no more, or have looked again.
     void bus?.say(this.#channelOf(to), text).catch(() => {});
   }
@@ -439,35 +470,48 @@ export class Coherence {
     } catch {
       message = undefined;
     }
-    const [kind, incarnation, seq, id, names] = Array.isArray(message) ? message : [];
-    if (typeof incarnation !== 'string' || typeof seq !== 'number' || typeof id !== 'string') {
+    const [kind, by, change, incarnation, seq, before, names] = Array.isArray(message)
+      ? message
+      : [];
+    if (typeof by !== 'string' || typeof change !== 'string') {
       this.#distrust();
     } else if (kind === 'seen') {
-      this.#onSeen(incarnation, seq, id);
-    } else if (id !== this.#id && this.#isMember) {
-      this.#onChange(incarnation, seq, id, isNames(names) ? names : undefined);
+      this.#onSeen(change, by);
+    } else if (by !== this.#id && this.#isMember) {
+      const told = { incarnation, seq, before } as Told;
+      this.#onChange(by, change, told, isNames(names) ? names : undefined);
     }
   }
 
-  #onSeen(incarnation: string, seq: number, id: string): void {
+  #onSeen(change: string, by: string): void {
     for (const vigil of this.#vigils) {
-      if (vigil.incarnation !== incarnation || vigil.seq !== seq) continue;
-      vigil.missing?.delete(id);
+      if (vigil.change !== change) continue;
+      vigil.missing?.delete(by);
       if (vigil.missing?.size === 0) vigil.end();
     }
   }
 
-  #onChange(incarnation: string, seq: number, by: string, names: Names | undefined): void {
+  #onChange(
+    by: string,
+    change: string,
+    { incarnation, seq, before }: Told,
+    names: Names | undefined,
+  ): void {
     const followed = this.#followed;
-    const isNext = followed?.incarnation === incarnation && seq <= followed.seq + 1;
-    if (!isNext || names === undefined) {
+    const isSame = followed?.incarnation === incarnation;
+    const isNext = isSame && seq === followed!.seq + 1 && before === followed!.last;
+    const isLate = isSame && seq <= followed!.seq;
+    if (names === undefined || !(isNext || isLate)) {
       // Something was missed, or the ledger is another: it will tell.
       this.#distrust();
       return;
     }
-    followed.seq = Math.max(followed.seq, seq);
+    if (isNext) {
+      followed!.seq = seq;
+      followed!.last = change;
+    }
     this.#drop(names);
-    this.#confirm(by, seq);
+    this.#confirm(by, change);
   }
 }
 

@@ -13,6 +13,8 @@ export interface Member {
 
 /** One change: who made it, and of what. */
 export interface Change {
+  /** Unlike that of any other, also of one by the same number in a ledger that was set back. */
+  readonly id: string;
   readonly by: string;
   readonly names: Names;
 }
@@ -27,7 +29,10 @@ const MAX_NAMES_LENGTH = 4096;
 /** Processes it has room for; more are no processes, but something gone wrong. */
 const MAX_MEMBERS = 10_000;
 
-const FORMAT = 1;
+const FORMAT = 2;
+
+/** Characters of a change's id. */
+const ID_LENGTH = 12;
 
 /**
  * What the processes with a local tier have in common, as one entry of the shared cache: how many
@@ -48,10 +53,12 @@ export class Ledger {
     readonly members: ReadonlyMap<string, Member>,
     /** The last changes, that of {@link Ledger.seq} at the end. */
     readonly log: readonly Change[],
+    /** Id of the last change; `''` before there was one. */
+    readonly last: string,
   ) {}
 
   static begin(): Ledger {
-    return new Ledger(randomUUID(), 0, false, new Map(), []);
+    return new Ledger(randomUUID(), 0, false, new Map(), [], '');
   }
 
   /** The ledger that was spelt so; `undefined` if it is none. */
@@ -59,8 +66,9 @@ export class Ledger {
     try {
       const fields: unknown = JSON.parse(text);
       if (!Array.isArray(fields) || fields[0] !== FORMAT) return undefined;
-      const [, incarnation, seq, isSettled, members, log] = fields as unknown[];
+      const [, incarnation, seq, isSettled, members, log, last] = fields as unknown[];
       if (typeof incarnation !== 'string' || !isCount(seq)) return undefined;
+      if (typeof last !== 'string') return undefined;
       if (typeof isSettled !== 'boolean' || !Array.isArray(members)) return undefined;
       if (members.length > MAX_MEMBERS || !members.every(isMember)) return undefined;
       if (!Array.isArray(log) || log.length > seq || !log.every(isChange)) return undefined;
@@ -69,7 +77,8 @@ export class Ledger {
         seq,
         isSettled,
         new Map(members.map(([id, trustMs, mark]) => [id, mark ? { trustMs, mark } : { trustMs }])),
-        log.map(([by, names]) => ({ by, names })),
+        log.map(([id, by, names]) => ({ id, by, names })),
+        last,
       );
     } catch {
       return undefined;
@@ -79,9 +88,9 @@ export class Ledger {
   /** How it is stored: {@link Ledger.parse} reads it, and what is spelt alike is alike. */
   get text(): string {
     const members = [...this.members].map(([id, { trustMs, mark }]) => [id, trustMs, mark ?? '']);
-    const log = this.log.map(({ by, names }) => [by, names]);
-    const { incarnation, seq, isSettled } = this;
-    return JSON.stringify([FORMAT, incarnation, seq, isSettled, members, log]);
+    const log = this.log.map(({ id, by, names }) => [id, by, names]);
+    const { incarnation, seq, isSettled, last } = this;
+    return JSON.stringify([FORMAT, incarnation, seq, isSettled, members, log, last]);
   }
 
   /** The longest that anybody listed trusts its tier, or `leastMs`. */
@@ -90,7 +99,7 @@ export class Ledger {
   }
 
   settled(): Ledger {
-    return new Ledger(this.incarnation, this.seq, true, this.members, this.log);
+    return new Ledger(this.incarnation, this.seq, true, this.members, this.log, this.last);
   }
 
   withMember(id: string, member: Member): Ledger {
@@ -106,10 +115,12 @@ export class Ledger {
   /** With one change more. */
   changed(by: string, names: Names): Ledger {
     const isLong = names !== 'all' && lengthOf(names) > MAX_NAMES_LENGTH;
-    const log: Change[] = [...this.log, { by, names: isLong ? 'all' : names }].slice(-MAX_LOGGED);
+    const id = randomUUID().slice(-ID_LENGTH);
+    const change = { id, by, names: isLong ? 'all' : names } as const;
+    const log: Change[] = [...this.log, change].slice(-MAX_LOGGED);
     let length = log.reduce((sum, change) => sum + lengthOf(change.names), 0);
     while (length > MAX_LOGGED_LENGTH) length -= lengthOf(log.shift()!.names);
-    return new Ledger(this.incarnation, this.seq + 1, this.isSettled, this.members, log);
+    return new Ledger(this.incarnation, this.seq + 1, this.isSettled, this.members, log, id);
   }
 
   /** The changes after number `seq`; `undefined` if it does not tell of all of them. */
@@ -118,8 +129,18 @@ export class Ledger {
     return count <= this.log.length ? this.log.slice(this.log.length - count) : undefined;
   }
 
+  /**
+   * Whether it tells of another change by this number than that of this id: it was set back since,
+   * and has gone on.
+   */
+  contradicts(seq: number, id: string): boolean {
+    if (seq === this.seq) return id !== this.last;
+    const there = this.log[this.log.length - 1 - (this.seq - seq)];
+    return there !== undefined && there.id !== id;
+  }
+
   #with(members: ReadonlyMap<string, Member>): Ledger {
-    return new Ledger(this.incarnation, this.seq, this.isSettled, members, this.log);
+    return new Ledger(this.incarnation, this.seq, this.isSettled, members, this.log, this.last);
   }
 }
 
@@ -145,6 +166,8 @@ function isMember(value: unknown): value is [string, number, string] {
   return typeof id === 'string' && isTime && typeof mark === 'string';
 }
 
-function isChange(value: unknown): value is [string, Names] {
-  return Array.isArray(value) && typeof value[0] === 'string' && isNames(value[1]);
+function isChange(value: unknown): value is [string, string, Names] {
+  if (!Array.isArray(value)) return false;
+  const [id, by, names] = value as unknown[];
+  return typeof id === 'string' && typeof by === 'string' && isNames(names);
 }

@@ -32,7 +32,16 @@ export interface Outcome {
   readonly violation: string | undefined;
 }
 
-type Event = 'near' | 'far' | 'written' | 'failed' | 'lost' | 'frozen' | 'left' | 'joined';
+type Event =
+  | 'near'
+  | 'far'
+  | 'written'
+  | 'failed'
+  | 'lost'
+  | 'set back'
+  | 'frozen'
+  | 'left'
+  | 'joined';
 
 interface Step {
   readonly at: number;
@@ -45,9 +54,26 @@ interface Process {
   readonly tier: LocalTier<number>;
   frozenUntil: number;
   isGone: boolean;
-  /** Number of the last message of each ledger. */
-  readonly heard: Map<string, number>;
+  /** The last change that a message told of, of each ledger. */
+  readonly heard: Map<string, { readonly seq: number; readonly change: string }>;
 }
+
+/** What the store was. */
+interface Past {
+  readonly until: number;
+  readonly text: string | undefined;
+  readonly values: ReadonlyMap<string, number>;
+}
+
+/** A message of {@link Coherence}. */
+type Message = [
+  kind: string,
+  by: string,
+  change: string,
+  incarnation: string,
+  seq: number,
+  before: string,
+];
 
 const TRUST_MS = 100;
 const END_MS = 1200;
@@ -64,6 +90,7 @@ class World {
     written: 0,
     failed: 0,
     lost: 0,
+    'set back': 0,
     frozen: 0,
     left: 0,
     joined: 0,
@@ -80,7 +107,11 @@ class World {
   readonly #lossShare: number;
   #ledger: string | undefined;
   /** What the ledger was, and until when. */
-  readonly #past: { until: number; text: string | undefined }[] = [];
+  readonly #past: Past[] = [];
+  /** How often the store was set back to what it was. */
+  #epoch = 0;
+  /** Until when a process may show what it has of before that, and no longer. */
+  #graceUntil = Number.NEGATIVE_INFINITY;
   #now = 0;
   #written = 1;
 
@@ -99,6 +130,7 @@ class World {
     for (let i = 0; i < 6; i += 1) this.#plan(() => this.#write());
     for (let i = this.#below(3); i > 0; i -= 1) this.#plan(() => this.#freeze());
     if (this.#chance(0.3)) this.#plan(() => this.#lose());
+    if (this.#chance(0.3)) this.#plan(() => this.#setBack());
     if (this.#chance(0.3)) this.#plan(() => this.#leave());
     if (this.#chance(0.3)) this.#plan(async () => this.#join());
   }
@@ -183,7 +215,7 @@ class World {
 
   #registerOf(process: Process): Register {
     const put = (text: string): void => {
-      this.#past.push({ until: this.#now, text: this.#ledger });
+      this.#past.push({ until: this.#now, text: this.#ledger, values: new Map(this.#values) });
       this.#ledger = text;
     };
     const seen = (): string | undefined => {
@@ -228,12 +260,18 @@ class World {
 
   /** Makes it look as if nothing had been missed. */
   #fillGap({ heard }: Process, listener: BusListener, text: string): void {
-    const [kind, incarnation, seq] = JSON.parse(text) as [string, string, number];
+    const [kind, , change, incarnation, seq, before] = JSON.parse(text) as Message;
     if (kind !== 'change') return;
-    for (let missed = (heard.get(incarnation) ?? 0) + 1; missed < seq; missed += 1) {
-      listener.onMessage(JSON.stringify(['change', incarnation, missed, 'nobody', []]));
+    const last = heard.get(incarnation) ?? { seq: 0, change: '' };
+    if (seq <= last.seq) return;
+    for (let missed = last.seq + 1; missed < seq; missed += 1) {
+      const isLast = missed === seq - 1;
+      const id = isLast ? before : `${missed}`;
+      const previous = missed === last.seq + 1 ? last.change : `${missed - 1}`;
+      const filler = ['change', 'nobody', id, incarnation, missed, previous, []];
+      listener.onMessage(JSON.stringify(filler));
     }
-    heard.set(incarnation, Math.max(seq, heard.get(incarnation) ?? 0));
+    heard.set(incarnation, { seq, change });
   }
 
   async #read(): Promise<void> {
@@ -242,11 +280,12 @@ class World {
     const { coherence, tier } = process;
     const key = KEYS[this.#below(KEYS.length)]!;
     const floor = this.#floors.get(key)!;
+    const epoch = this.#epoch;
     const isTrusted = coherence.isTrusted || this.#fault === 'copies used without trust';
     const copy = isTrusted ? tier.find(key) : undefined;
     if (copy !== undefined) {
       this.counts.near += 1;
-      this.#check('near', key, copy, floor);
+      if (this.#now >= this.#graceUntil) this.#check('near', key, copy, floor);
       return;
     }
     const { isFollowing } = coherence;
@@ -254,7 +293,7 @@ class World {
     try {
       const value = await this.#ask(process, () => this.#values.get(key)!);
       this.counts.far += 1;
-      this.#check('far', key, value, floor);
+      if (epoch === this.#epoch) this.#check('far', key, value, floor);
       if (this.#fault === 'kept whatever was told meanwhile') fetch.isSpoilt = false;
       if (isFollowing) tier.keep(fetch, value, 1, null);
     } catch {
@@ -276,6 +315,7 @@ class World {
     const { coherence, tier } = process;
     const key = KEYS[this.#below(KEYS.length)]!;
     tier.drop([key]);
+    const epoch = this.#epoch;
     const isEarly = this.#fault === 'told before it is written';
     try {
       if (isEarly) await (await coherence.announce([key])).isSeen;
@@ -289,7 +329,8 @@ class World {
         if (this.#fault !== 'answers not awaited') await isSeen;
       }
       this.counts.written += 1;
-      this.#floors.set(key, Math.max(this.#floors.get(key)!, value));
+      // What was lost meanwhile was written for nothing.
+      if (epoch === this.#epoch) this.#floors.set(key, Math.max(this.#floors.get(key)!, value));
       for (let i = 0; i < 3; i += 1) this.#at(this.#now, undefined, () => void this.#read());
     } catch {
       this.counts.failed += 1;
@@ -308,6 +349,30 @@ class World {
   async #lose(): Promise<void> {
     this.counts.lost += 1;
     this.#ledger = undefined;
+  }
+
+  /** The store comes back with an old copy of what it held, by which connections may break. */
+  async #setBack(): Promise<void> {
+    // Seldom far: then it is soon as far on again, with other changes.
+    const past = this.#past.at(-1 - this.#below(Math.min(this.#past.length, 4)));
+    if (past === undefined) return;
+    this.counts['set back'] += 1;
+    this.#ledger = past.text;
+    for (const [key, value] of past.values) this.#values.set(key, value);
+    for (const key of KEYS)
+      this.#floors.set(key, Math.min(this.#floors.get(key)!, this.#values.get(key)!));
+    this.#epoch += 1;
+    this.#graceUntil = this.#now + TRUST_MS;
+    if (this.#chance(0.5)) this.#join();
+    for (let i = this.#below(5); i > 0; i -= 1) {
+      this.#at(this.#now + this.#random() * 40, undefined, () => void this.#write());
+    }
+    if (this.#chance(0.5)) return;
+    for (const known of this.#listeners.values()) {
+      for (const { process, listener } of known) {
+        this.#at(this.#now + this.#moment(), process, () => listener.onGap());
+      }
+    }
   }
 
   /** Closes, or is killed. */

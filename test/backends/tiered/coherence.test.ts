@@ -66,6 +66,25 @@ test('a ledger that was set back and is as far on again is not taken for the one
   expect(one.told).toEqual([['later'], []]);
 });
 
+test('a ledger that was set back, and is as far on again, is told by its changes alone', async () => {
+  const { store, join } = makeStore();
+  const one = join();
+  await setImmediate();
+  for (const changes of [1, 2]) {
+    const copy = store.ledger;
+    await one.coherence.announce(['lost']);
+    store.ledger = copy;
+    const two = join();
+    for (let i = 0; i < changes; i += 1) await two.coherence.announce(['changed']);
+    one.told.length = 0;
+    await one.coherence.announce(['own']);
+    expect(one.told).toEqual(['all']);
+    await two.coherence.announce(['later']);
+    await one.coherence.announce([]);
+    expect(one.told).toEqual(['all', ['later'], []]);
+  }
+});
+
 test('who finds the ledger written by others again and again makes way for longer, and gives up', async () => {
   const pauses: number[] = [];
   const { store, join } = makeStore((ms, isIdle, work) => {

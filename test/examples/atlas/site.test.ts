@@ -34,7 +34,8 @@ const clock = stopClock();
 const DAY = 24 * 60 * 60;
 
 beforeEach(async () => {
-  await Promise.all(['pages', 'statistics'].map((alias) => caches[alias]!.clear()));
+  const aliases = ['pages', 'statistics', 'template_fragments'];
+  await Promise.all(aliases.map((alias) => caches[alias]!.clear()));
 });
 
 async function visit(path: string, language = 'en'): Promise<Response> {
@@ -91,6 +92,24 @@ describe('every page', () => {
     expect(text).toMatch(
       /Rendered at <time datetime="[\d-]+T[\d:.]+Z">[\d:]+ UTC<\/time> in [\d.]+ ms\./,
     );
+  });
+
+  test('says which of its parts were there already, made for another page', async () => {
+    const part = async (path: string, language?: string) =>
+      /data-outcome="\w+">(region: \w+)</.exec((await visit(path, language)).text)?.[1];
+    const sidebar = async (path: string, language?: string) =>
+      /<aside.*?<\/aside>/s.exec((await visit(path, language)).text)![0];
+    expect(await part('/countries/prt')).toBe('region: miss');
+    expect(await part('/countries/prt')).toBe('region: miss');
+    expect(await part('/countries/deu')).toBe('region: hit');
+    expect(await sidebar('/countries/deu')).toBe(await sidebar('/countries/prt'));
+    // Of another region, in another language, with links in the language that was chosen.
+    expect(await part('/countries/chn')).toBe('region: miss');
+    expect(await part('/countries/fra', 'fr')).toBe('region: miss');
+    expect(await sidebar('/countries/fra', 'fr')).toContain('Allemagne');
+    expect(await part('/countries/ita?lang=fr')).toBe('region: miss');
+    expect(await sidebar('/countries/ita?lang=fr')).toContain('/countries/deu?lang=fr');
+    expect(await part('/')).toBeUndefined();
   });
 
   test('allows nothing but what the site itself sends', async () => {
