@@ -59,7 +59,6 @@ export function cacheApp(
   return (req: Request, res: Response) => {
     const settings = currentSettings();
     standBefore(req, app as FrontedApp);
-    offerCacheTags(res);
     if (req.method === 'GET' || req.method === 'HEAD') {
       showCountingPreferences(req, res, settings.preferences);
       void new PageTransaction(req, res, settings).lookUp(
@@ -67,6 +66,7 @@ export function cacheApp(
       );
       return;
     }
+    offerCacheTags(res);
     tellAtHead(req, res, settings, { fwd: 'method' });
     hideTagHeaders(res, settings);
     invalidateOnSuccess(req, res, settings);
