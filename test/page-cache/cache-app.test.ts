@@ -157,6 +157,55 @@ describe.each([
     await visit(site, '/').expect('4');
   });
 
+  test('a POST purges the page where a handler around the app hides what it trusts', async () => {
+    const { app, entered } = counted(make);
+    app.set('trust proxy', true);
+    app.all('/', (_req, res) => void res.send(`${entered()}`));
+    const site = cacheApp((req, res) => app(req as never, res as never));
+    const ask = (method: 'get' | 'post' = 'get') =>
+      visit(site, '/', method).set({ 'X-Forwarded-Host': 'a.example' });
+    await ask().expect('1');
+    await ask('post').expect('2');
+    await settled();
+    await ask().expect('3');
+  });
+
+  test('a POST purges the page where a handler around the app rewrites the target', async () => {
+    const { app, entered } = counted(make);
+    app.all('/', (_req, res) => void res.send(`${entered()}`));
+    const site = cacheApp((req, res) => {
+      req.url = req.url!.slice('/api'.length);
+      app(req as never, res as never);
+    });
+    await visit(site, '/api/').expect('1');
+    await visit(site, '/api/').expect('1');
+    await visit(site, '/api/', 'post').expect('2');
+    await settled();
+    await visit(site, '/api/').expect('3');
+  });
+
+  test('what answers a method that the app has put in the place of GET is not stored', async () => {
+    const { app, entered } = counted(make);
+    app.use((req, _res, next) => {
+      req.method = String(req.query.method ?? req.method);
+      next();
+    });
+    app.delete('/', (_req, res) => void res.send(`deleted ${entered()}`));
+    app.head('/', (_req, res) => void res.end());
+    app.get('/', (_req, res) => void res.send(`page ${entered()}`));
+    const site = cacheApp(app, { cacheStatus: true });
+    await visit(site, '/?method=DELETE')
+      .expect('deleted 1')
+      .expect('Cache-Status', /detail=method/);
+    await visit(site, '/?method=DELETE').expect('deleted 2');
+    await visit(site, '/?method=HEAD').expect('');
+    await visit(site, '/?method=HEAD');
+    expect(entered()).toBe(4);
+    await visit(site, '/?method=GET', 'head').expect(200);
+    await visit(site, '/?method=GET', 'head').expect(200);
+    expect(entered()).toBe(5);
+  });
+
   test('errors are those of the app, and not stored', async () => {
     const { app, entered } = counted(make);
     app.get('/', (_req, _res) => {
