@@ -710,6 +710,15 @@ export abstract class BaseCache {
   }
 
   /**
+   * Like `getMany`, and never behind what was written before.
+   *
+   * @internal
+   */
+  getManyLatest(keys: readonly string[], options: VersionOption): Promise<Record<string, unknown>> {
+    return this.getMany(keys, options);
+  }
+
+  /**
    * Whether {@link BaseCache.extendLease} looks and writes in one, whoever else writes.
    *
    * @internal
@@ -735,6 +744,15 @@ export abstract class BaseCache {
    */
   openMessages(): MessageBus | undefined {
     return undefined;
+  }
+
+  /**
+   * Tells the store from others whose messages go the same way, as far as its keys do not.
+   *
+   * @internal
+   */
+  get messageScope(): string {
+    return '';
   }
 
   /**

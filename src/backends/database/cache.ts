@@ -141,10 +141,26 @@ export class DatabaseCache extends ServerCache {
     const finalKeys = new Map(
       [...keys].map((key) => [key, this.makeAndValidateKey(key, version)] as const),
     );
-    const stored = await this.#find([...new Set(finalKeys.values())], { operation: 'getMany' });
+    return (await this.#findAll(finalKeys)) as Record<string, T>;
+  }
+
+  /** @internal */
+  override getManyLatest(keys: readonly string[], { version }: VersionOption) {
+    const finalKeys = new Map(
+      keys.map((key) => [key, this.makeAndValidateKey(key, version)] as const),
+    );
+    return this.#findAll(finalKeys, this.#placeFor('write'));
+  }
+
+  async #findAll(
+    finalKeys: ReadonlyMap<string, string>,
+    from?: Place,
+  ): Promise<Record<string, unknown>> {
+    const unique = [...new Set(finalKeys.values())];
+    const stored = await this.#find(unique, { operation: 'getMany' }, undefined, from);
     const found = [...finalKeys.values()].map((finalKey) => stored.get(finalKey));
     const values = (await this.openedMany([...finalKeys.values()], found)).map(contentOf);
-    return collect([...finalKeys.keys()], values as (T | undefined)[]);
+    return collect([...finalKeys.keys()], values);
   }
 
   override async hasKey(key: string, { version }: VersionOption = {}): Promise<boolean> {
@@ -322,6 +338,9 @@ export class DatabaseCache extends ServerCache {
     const finalKey = this.makeKey(key, version);
     if (!isStorableKey(finalKey)) return {};
     const place = this.#placeFor('write');
+    // Nobody sees a placeholder before the transaction is committed, and deletes it: so that what is
+    // made is not stored. Elsewhere who deletes waits for the row.
+    if (place.savepoints !== undefined) return {};
     const failure = { operation: 'getOrSet', key };
     const head = newHead();
     const work = async (): Promise<Fill> => {
@@ -471,6 +490,11 @@ export class DatabaseCache extends ServerCache {
       for (const part of inParts(finalKeys)) await table.delete(part);
     };
     await guard.run(work, deadlineMs);
+  }
+
+  /** @internal */
+  override get messageScope(): string {
+    return this.tableName;
   }
 
   /** @internal */

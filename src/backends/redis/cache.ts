@@ -252,12 +252,30 @@ export class RedisCache extends ServerCache {
   ): Promise<Record<string, T>> {
     const unique = [...new Set(keys)];
     const finalKeys = unique.map((key) => this.makeAndValidateKey(key, version));
-    const found = await this.#readMany(finalKeys);
+    return (await this.#valuesOf(unique, finalKeys, await this.#readMany(finalKeys))) as Record<
+      string,
+      T
+    >;
+  }
+
+  /** @internal */
+  override async getManyLatest(keys: readonly string[], { version }: VersionOption) {
+    const finalKeys = keys.map((key) => this.makeAndValidateKey(key, version));
+    const [found] = await this.#readLatest(finalKeys);
+    return this.#valuesOf(keys, finalKeys, found);
+  }
+
+  /** The values of what was found. */
+  async #valuesOf(
+    unique: readonly string[],
+    finalKeys: readonly string[],
+    found: readonly Found[],
+  ): Promise<Record<string, unknown>> {
     const stored = found.map((bytes, i) =>
       this.#valueOf(bytes, { operation: 'getMany', key: unique[i]! }),
     );
     const values = (await this.openedMany(finalKeys, stored)).map(contentOf);
-    return collect(unique, values as (T | undefined)[]);
+    return collect(unique, values);
   }
 
   /**
@@ -509,6 +527,11 @@ export class RedisCache extends ServerCache {
       ),
     );
     topology.wrote(finalKeys);
+  }
+
+  /** @internal */
+  override get messageScope(): string {
+    return this.#topology.scope;
   }
 
   /** @internal */
