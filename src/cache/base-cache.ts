@@ -518,7 +518,8 @@ export abstract class BaseCache {
 
   /**
    * To be waited for before these keys are deleted: so that of the pages among them none is stored
-   * that is being made now.
+   * that is being made now. At once if there are none, so that what is asked for one key in one turn
+   * keeps its order.
    *
    * @internal
    */

@@ -16,6 +16,7 @@ import { Envelope, isEnvelope, newHead } from '../../cache/envelope';
 import type { FrozenValue } from '../../cache/frozen-value';
 import { FILL_SECONDS, type Fill, type FillToken } from '../../cache/get-or-set';
 import { digestOf, type Version } from '../../cache/keys';
+import { after } from '../../cache/maybe-promise';
 import type { MessageBus } from '../../cache/message-bus';
 import { expiryOf, isExpiredAtOnce, type Timeout } from '../../cache/timeouts';
 import {
@@ -287,10 +288,11 @@ export class DatabaseCache extends ServerCache {
   override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
     if (!isStorableKey(finalKey)) return false;
-    await this.noteRemovals('delete', [key]);
     const { table, guard } = this.#placeFor('write');
     const work = async () => (await table.delete([finalKey])) > 0;
-    return this.write(guard, { operation: 'delete', key }, work, false);
+    return after(this.noteRemovals('delete', [key]), () =>
+      this.write(guard, { operation: 'delete', key }, work, false),
+    );
   }
 
   override async deleteMany(
@@ -301,12 +303,13 @@ export class DatabaseCache extends ServerCache {
     const all = new Set(unique.map((key) => this.makeAndValidateKey(key, version)));
     const finalKeys = [...all].filter(isStorableKey);
     if (finalKeys.length === 0) return;
-    await this.noteRemovals('deleteMany', unique);
     const { table, guard } = this.#placeFor('write');
     const work = async () => {
       for (const part of inParts(finalKeys)) await table.delete(part);
     };
-    await this.write(guard, { operation: 'deleteMany' }, work, undefined);
+    await after(this.noteRemovals('deleteMany', unique), () =>
+      this.write(guard, { operation: 'deleteMany' }, work, undefined),
+    );
   }
 
   override async incr(key: string, delta = 1, { version }: VersionOption = {}): Promise<number> {
