@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import express, { type Express, type RequestHandler } from 'express';
 
 /** The package as it is installed, not its sources. */
-const { cachePage, fetchFromCache, updateCache } =
+const { cacheApp, cachePage, fetchFromCache, updateCache } =
   require('../dist/index.js') as typeof import('cachewright');
 
 const apicache = require('apicache') as { middleware(duration: string): RequestHandler };
@@ -11,7 +11,7 @@ const apicache = require('apicache') as { middleware(duration: string): RequestH
 export const SERVERS = {
   'plain, res.end(buffer)': { isCached: false, start: plain },
   'plain, res.send(buffer)': { isCached: false, start: (page) => serve(page) },
-  'cachewright, pair in front of Express': { isCached: true, start: inFront },
+  'cachewright, cacheApp before Express': { isCached: true, start: inFront },
   'cachewright, updateCache + fetchFromCache': { isCached: true, start: wholeSite },
   'cachewright, cachePage': { isCached: true, start: (page) => serve(page, cachePage(3600)) },
   'apicache, in memory': {
@@ -57,10 +57,7 @@ function wholeSite(page: Page): Server {
 function inFront(page: Page): Server {
   const app = express();
   mount(app, page);
-  const [update, fetch] = [updateCache({ seconds: 3600 }), fetchFromCache()];
-  return createServer((req, res) => {
-    void update(req, res, () => fetch(req, res, () => app(req, res)));
-  });
+  return createServer(cacheApp(app, { seconds: 3600 }));
 }
 
 function mount(app: Express, { body, onHandled }: Page, middleware: RequestHandler[] = []): void {

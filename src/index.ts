@@ -91,6 +91,7 @@ export { addNeverCacheHeaders } from './headers/patch-freshness';
 export { hasVaryHeader, patchVaryHeaders } from './headers/patch-vary';
 export { varyOnCookie, varyOnHeaders } from './headers/vary-on-headers';
 export type { CacheOutcome } from './http/cache-status';
+export { type App, cacheApp, type Http2App } from './page-cache/cache-app';
 export { type CachePageOptions, cachePage } from './page-cache/cache-page';
 export { cacheTags } from './page-cache/cache-tags';
 export { fetchFromCache } from './page-cache/fetch-from-cache';

@@ -16,7 +16,7 @@ const DOCUMENTS: Record<string, readonly (readonly string[])[]> = {
   'docs/custom-backends.md': [[]],
   'docs/fragments.md': [[], [], ['/'], ['/'], ['/'], ['/'], ['/'], ['/']],
   'docs/invalidation.md': [[], [], []],
-  'docs/pages.md': [[]],
+  'docs/pages.md': [[], []],
 };
 
 const ROOT = join(__dirname, '..');

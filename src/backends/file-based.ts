@@ -14,7 +14,7 @@ import {
 import { Envelope, isPlaceholder, newHead } from '../cache/envelope';
 import type { FrozenValue } from '../cache/frozen-value';
 import { FILL_SECONDS, type Fill, type FillToken } from '../cache/get-or-set';
-import type { MaybePromise } from '../cache/maybe-promise';
+import { after, type MaybePromise } from '../cache/maybe-promise';
 import { SharedTagStore } from '../cache/shared-tag-store';
 import { Tags } from '../cache/tags';
 import { expiryOf, isExpiredAtOnce, type Timeout } from '../cache/timeouts';
@@ -153,8 +153,7 @@ export class FileBasedCache extends BaseCache {
 
   override async delete(key: string, { version }: VersionOption = {}) {
     const finalKey = this.makeAndValidateKey(key, version);
-    await this.noteRemovals('delete', [key]);
-    return this.#removeInTurn(finalKey);
+    return after(this.noteRemovals('delete', [key]), () => this.#removeInTurn(finalKey));
   }
 
   #removeInTurn(finalKey: string): Promise<boolean> {

@@ -411,7 +411,8 @@ export class LocMemCache extends BaseCache {
   #cull(store: Store): number {
     if (store.owed === 0 && store.entries.size >= this.maxEntries) {
       if (this.cullFrequency === 0) {
-        store.clear();
+        // Not all of the store: to lose the counters of tags would purge what is stored next, too.
+        store.entries = Store.empty();
         return 0;
       }
       store.owed = Math.floor(store.entries.size / this.cullFrequency);

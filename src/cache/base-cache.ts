@@ -548,7 +548,8 @@ export abstract class BaseCache {
 
   /**
    * To be waited for before these keys are deleted: so that of the pages among them none is stored
-   * that is being made now.
+   * that is being made now. At once if there are none, so that what is asked for one key in one turn
+   * keeps its order.
    *
    * @internal
    */
@@ -740,6 +741,15 @@ export abstract class BaseCache {
   }
 
   /**
+   * Like `getMany`, and never behind what was written before.
+   *
+   * @internal
+   */
+  getManyLatest(keys: readonly string[], options: VersionOption): Promise<Record<string, unknown>> {
+    return this.getMany(keys, options);
+  }
+
+  /**
    * Whether {@link BaseCache.extendLease} looks and writes in one, whoever else writes.
    *
    * @internal
@@ -765,6 +775,15 @@ export abstract class BaseCache {
    */
   openMessages(): MessageBus | undefined {
     return undefined;
+  }
+
+  /**
+   * Tells the store from others whose messages go the same way, as far as its keys do not.
+   *
+   * @internal
+   */
+  get messageScope(): string {
+    return '';
   }
 
   /**

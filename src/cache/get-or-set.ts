@@ -28,6 +28,8 @@ export interface Fill {
 export interface FilledCache {
   readonly tags: Tags;
   readonly softPurges: SoftPurges;
+  /** Has `close()` wait for `work`. */
+  finishBeforeClose(work: Promise<unknown>): void;
   get(key: string, fallback: undefined, options: FillPlace): Promise<unknown>;
   beginFill(key: string, options: FillPlace): MaybePromise<Fill>;
   endFill(
@@ -105,7 +107,7 @@ export class GetOrSet {
   #makeAnew(flight: Flight<Made>, recipe: Recipe): void {
     if (flight.phase !== 'to-begin') return;
     flight.enter();
-    flight
+    const refreshed = flight
       .run((ending) => this.#make(recipe, ending))
       .catch((error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
@@ -116,6 +118,7 @@ export class GetOrSet {
         );
       })
       .finally(() => flight.leave());
+    this.#cache.finishBeforeClose(refreshed);
   }
 
   async #make(recipe: Recipe, ending: () => void): Promise<Made> {
@@ -130,10 +133,18 @@ export class GetOrSet {
       cache.softPurges.forget(finalKey);
       return { value: fill.value, isCurrent: false };
     }
-    const end = (stored: unknown) =>
-      stored === undefined && fill.isShared
-        ? false
-        : cache.endFill(key, fill.token, stored, recipe.timeout, { version });
+    const abandon = (): MaybePromise<boolean> =>
+      fill.isShared ? false : cache.endFill(key, fill.token, undefined, undefined, { version });
+    const end = async (stored: unknown): Promise<boolean> => {
+      if (stored === undefined) return abandon();
+      try {
+        return await cache.endFill(key, fill.token, stored, recipe.timeout, { version });
+      } catch (error) {
+        // What cannot be stored is no more in the way than what was not made.
+        await Promise.resolve(abandon()).catch(() => {});
+        throw error;
+      }
+    };
     let value: unknown;
     let counters: Counters | undefined;
     try {
@@ -143,7 +154,7 @@ export class GetOrSet {
     } catch (error) {
       ending();
       // Why it failed is worth more.
-      await Promise.resolve(end(undefined)).catch(() => {});
+      await end(undefined).catch(() => {});
       throw error;
     }
     if (value === undefined || tags === undefined) return { value, isCurrent: await end(value) };

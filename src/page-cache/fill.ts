@@ -232,6 +232,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     takeCacheTags(res, this.#settings);
     const { statusCode: sent } = res;
     const now = Date.now();
+    if (this.#isOverridden()) return this.#onRefused('method', sent);
     if (ERRORS.has(sent)) {
       this.#flights?.markFailed(this.#staleGet?.storageKey ?? this.#storageKey, now);
       const standIn = this.#stale ?? this.#staleGet?.response;
@@ -249,6 +250,13 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     if (head !== undefined) this.onComplete({ ...head, body: confirmed.body });
     else if (limit !== undefined) this.onAbandoned('unfit');
     return { body: confirmed.body };
+  }
+
+  /** Whether the handlers have answered another method than the client will think was answered. */
+  #isOverridden(): boolean {
+    const { method } = this.#req;
+    // Where there are no handlers for HEAD, those for GET are let answer it.
+    return method !== this.#method && !(this.#method === 'HEAD' && method === 'GET');
   }
 
   /** Whether a 304 is what middleware made of a new page for a client that has it already. */
@@ -347,7 +355,8 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   #onRefused(refusal: NotStored, status: number): HeadDecision {
     this.#outcome = { ...this.#outcome, detail: refusal };
     // An error says nothing of the page itself, and this client's wishes nothing of the next one's.
-    const isLasting = !ERRORS.has(status) && status !== 304 && !this.#mustNotStore;
+    const isOfRequest = this.#mustNotStore || refusal === 'method';
+    const isLasting = !ERRORS.has(status) && status !== 304 && !isOfRequest;
     if (isLasting) this.#flights?.markUncacheable(this.#storageKey, Date.now());
     this.#land({ kind: 'uncacheable', isLasting });
     return {};
@@ -392,7 +401,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     // Purged meanwhile or not, its tags will tell; that it was removed, only what was noted.
     const confirm = () =>
       after(confirmTags(this.#settings, noted, []), (confirmed) => confirmed && counters);
-    void storeResponse(this.#settings, draft, confirm);
+    finishBeforeClose(this.#settings, storeResponse(this.#settings, draft, confirm));
   }
 
   #varyOf(value: HeaderValue): readonly string[] {
@@ -524,11 +533,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   ): Promise<void> {
     const mayStore = this.#flight?.mayStore() ?? true;
     if (mayStore instanceof Promise && !(await mayStore)) return;
-    try {
-      await storeResponse(this.#settings, draft, confirm, { place, counters });
-    } catch (error) {
-      reportFailure(this.#settings, error, { operation: 'read', key: this.#storageKey });
-    }
+    await storeResponse(this.#settings, draft, confirm, { place, counters });
   }
 
   #land(landing: Landing): void {

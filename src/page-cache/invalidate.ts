@@ -81,18 +81,26 @@ export function invalidateOnSuccess(
 ): void {
   if (SAFE_METHODS.has(req.method ?? '')) return;
   const res = response as ServerResponse;
+  const sentFor = absoluteUrl(req);
   onResponseHead(res, () => {
-    const url = absoluteUrl(req);
-    if (url === undefined || res.statusCode < 200 || res.statusCode > 399) return;
-    const report = (key: string) => (error: unknown) => {
-      reportFailure(settings, error, { operation: 'write', key });
-    };
-    for (const page of [url, ...namedUrls(url, res)]) invalidate(page).catch(report(page));
-    const groups = parseCacheGroups(res.getHeader('cache-group-invalidation') as HeaderValue);
-    if (groups.length === 0) return;
-    const names = groups.map((group) => nameOfGroup(url, group));
-    purgeEverywhere(() => names, true).catch(report(url));
+    if (res.statusCode < 200 || res.statusCode > 399) return;
+    // An app on the way may trust proxies, and handlers may have rewritten the target: caches before
+    // and behind them have made their keys of either.
+    const urls = new Set([sentFor, absoluteUrl(req)].filter((url) => url !== undefined));
+    for (const url of urls) invalidateAll(url, res, settings);
   });
+}
+
+/** Invalidates what a response to a request for `url` tells to have changed. */
+function invalidateAll(url: string, res: ServerResponse, settings: PageSettings): void {
+  const report = (key: string) => (error: unknown) => {
+    reportFailure(settings, error, { operation: 'write', key });
+  };
+  for (const page of [url, ...namedUrls(url, res)]) invalidate(page).catch(report(page));
+  const groups = parseCacheGroups(res.getHeader('cache-group-invalidation') as HeaderValue);
+  if (groups.length === 0) return;
+  const names = groups.map((group) => nameOfGroup(url, group));
+  purgeEverywhere(() => names, true).catch(report(url));
 }
 
 function namedUrls(url: string, res: ServerResponse): string[] {

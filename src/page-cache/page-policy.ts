@@ -14,6 +14,7 @@ import type { PageSettings } from './page-settings';
 export type NotStored =
   | Refusal
   | 'identity'
+  | 'method'
   | 'groups'
   | 'too-large'
   | 'event-stream'

@@ -175,7 +175,7 @@ const STORING_ATTEMPTS = 3;
 /**
  * Stores a response for the headers of the request that it answered, and the list of the headers
  * it varies on where the next request looks first. A list that differs from the one before makes
- * the older variants unreachable, as in Django.
+ * the older variants unreachable, as in Django. Never rejects: what fails is reported.
  *
  * @param opened - Its place, and what was confirmed after that was opened; opened here if omitted.
  * @param confirm - The counters of its tags; `undefined` if it was purged or removed meanwhile.
@@ -186,7 +186,7 @@ export function storeResponse(
   confirm: () => MaybePromise<Counters | undefined>,
   opened?: { readonly place: Place; readonly counters: Counters },
 ): Promise<void> {
-  return inTurn(turnsIn(settings), [draft.key.base], async () => {
+  const work = async (): Promise<void> => {
     let next = opened;
     for (let attempt = 1; attempt <= STORING_ATTEMPTS; attempt += 1) {
       const place = next?.place ?? (await openPlace(settings, draft));
@@ -196,7 +196,10 @@ export function storeResponse(
       if (await storeInTurn(settings, draft, borneOf(counters), place)) return;
       next = undefined;
     }
-  });
+  };
+  return inTurn(turnsIn(settings), [draft.key.base], () =>
+    work().catch((error: unknown) => failed(settings, error, 'read', draft.key.base)),
+  );
 }
 
 /** What was begun last for each page of a cache, by its base key. */

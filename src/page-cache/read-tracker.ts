@@ -135,6 +135,7 @@ function isSelecting(name: string): boolean {
  */
 const WATCHED_IN_ABSENCE = new Set([
   ...['auth', 'cookies', 'ip', 'ips', 'session', 'sessionID', 'signedCookies', 'user'],
+  ...IN_KEY,
 ]);
 
 /** Has `watch` called with the original read whenever this property is read. */

@@ -28,7 +28,8 @@ export function replay(
 ): void {
   const res = response as ServerResponse;
   const age = stored.age(Date.now());
-  const kept = ownLists(age === undefined ? stored.fields : stored.agelessFields);
+  const all = age === undefined ? stored.fields : stored.agelessFields;
+  const kept = stored.hasLists ? ownLists(all) : all;
   let fields = age === undefined ? kept : [...kept, 'Age', String(age)];
   if (cacheStatus !== undefined) {
     const status = joinCacheStatus(stored.field('cache-status'), cacheStatus);
@@ -71,10 +72,7 @@ export function putHead(
  * packages for cookies do, and one visitor's cookie would be stored for all.
  */
 function ownLists(fields: FieldList): FieldList {
-  const hasLists = fields.some((field) => typeof field !== 'string');
-  return hasLists
-    ? fields.map((field) => (typeof field === 'string' ? field : [...field]))
-    : fields;
+  return fields.map((field) => (typeof field === 'string' ? field : [...field]));
 }
 
 function replayPart(

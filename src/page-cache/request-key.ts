@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
+import { LRUCache } from 'lru-cache';
 import { PAGE_KEY_STEM, withoutFragment } from '../cache/tag-names';
 import type { Request } from '../headers/middleware';
 import { normalizeHeader } from '../http/normalize';
@@ -116,7 +117,23 @@ export function variantOf(
 }
 
 function stemOf(url: string, method: string, keyPrefix: string): string {
-  return `${PAGE_KEY_STEM}${keyPrefix}.${method}.${hash('md5', url)}.`;
+  return `${PAGE_KEY_STEM}${keyPrefix}.${method}.${digestOf(url)}.`;
+}
+
+/** Digests of the URLs that were asked for last: to make one costs more than all else in a key. */
+const digests = new LRUCache<string, string>({ max: 10_000 });
+
+/** Longer ones are most often made up, and would take memory for nothing. */
+const MAX_KNOWN_LENGTH = 512;
+
+function digestOf(url: string): string {
+  if (url.length > MAX_KNOWN_LENGTH) return hash('md5', url);
+  let digest = digests.get(url);
+  if (digest === undefined) {
+    digest = hash('md5', url);
+    digests.set(url, digest);
+  }
+  return digest;
 }
 
 function suffixOf(req: Request, { language, timeZone, segment }: PageSettings): string {

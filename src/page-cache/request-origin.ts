@@ -2,9 +2,22 @@ import type { TLSSocket } from 'node:tls';
 import type { Request } from '../headers/middleware';
 import { headersOf } from './watched-headers';
 
-/** Express's request, as far as it is used. */
+/** An Express app, as far as it is used; any other has no such setting. */
+export interface FrontedApp {
+  readonly get?: (name: 'trust proxy fn') => unknown;
+}
+
+const FRONTED = Symbol('cachewright.app');
+
+/** Express's request, as far as it is used, or one that has not come to Express yet. */
 interface ExpressRequest {
-  readonly app?: { get?: (name: 'trust proxy fn') => unknown };
+  readonly app?: FrontedApp;
+  [FRONTED]?: FrontedApp;
+}
+
+/** Notes that a cache stands before `app`, whose settings hold already. */
+export function standBefore(req: Request, app: FrontedApp): void {
+  (req as ExpressRequest)[FRONTED] = app;
 }
 
 /** Scheme and host of a request, as Express derives them under `trust proxy`. */
@@ -32,7 +45,8 @@ export function isKeyedByHost(req: Request): boolean {
 
 /** Whether the peer may speak for the client, by the setting `trust proxy` of an Express app. */
 export function trustsProxy(req: Request): boolean {
-  const trust = (req as ExpressRequest).app?.get?.('trust proxy fn');
+  const { app = (req as ExpressRequest)[FRONTED] } = req as ExpressRequest;
+  const trust = typeof app?.get === 'function' ? app.get('trust proxy fn') : undefined;
   return typeof trust === 'function' && trust(req.socket.remoteAddress, 0) === true;
 }
 

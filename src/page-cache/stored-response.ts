@@ -30,6 +30,8 @@ export class StoredResponse implements ResponseParts {
   readonly fields: FieldList;
   /** The fields but for `Age`, which each hit sends anew. */
   readonly agelessFields: FieldList;
+  /** Whether a field has several lines. */
+  readonly hasLists: boolean;
   readonly body: Buffer;
   readonly storedAt: number;
   readonly staleAt: number;
@@ -44,6 +46,7 @@ export class StoredResponse implements ResponseParts {
     this.reason = parts.reason;
     this.fields = parts.fields;
     this.agelessFields = withoutField(parts.fields, 'age');
+    this.hasLists = parts.fields.some((field) => typeof field !== 'string');
     this.body = parts.body;
     this.storedAt = parts.storedAt;
     this.staleAt = parts.staleAt;

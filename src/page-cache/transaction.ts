@@ -4,7 +4,7 @@ import type { Noted } from '../cache/tags';
 import type { Next, Request, Response } from '../headers/middleware';
 import type { CacheOutcome } from '../http/cache-status';
 import { type RequestDirectives, requestDirectives } from '../http/request-directives';
-import { hideTagHeaders } from './cache-tags';
+import { hideTagHeaders, offerCacheTags } from './cache-tags';
 import { withCountingCookies } from './cookie-rules';
 import { canDetach, detachedRunOf, runDetached } from './detached-request';
 import { PageFill, type StaleGet } from './fill';
@@ -117,6 +117,7 @@ export class PageTransaction {
       this.#state = 'passed';
       const detail = reason ?? 'host';
       tellAtHead(req, this.#res, this.settings, { fwd: 'bypass', detail });
+      offerCacheTags(this.#res);
       hideTagHeaders(this.#res, this.settings);
       next();
       return;
@@ -513,6 +514,7 @@ export class PageTransaction {
     this.#fill = fill;
     fill.begin();
     if (!this.#isWatching) this.watchResponse();
+    offerCacheTags(this.#res);
     fill.watchReads();
     fill.run(next);
   }

@@ -327,6 +327,14 @@ export function describeFills(name: string, open: OpenShared): void {
       expect(await other.get('key')).toBe('v1');
     });
 
+    test('one that cannot be stored leaves nothing', async () => {
+      for (const tags of [undefined, ['tag']]) {
+        const made = cache.getOrSet('key', () => ({ work: () => {} }), 60, { tags });
+        await expect(made).rejects.toMatchObject({ code: 'ERR_CACHE_VALUE' });
+        expect(await other.delete('key')).toBe(false);
+      }
+    });
+
     test('one whose tags cannot be told leaves nothing', async () => {
       const tags = () => {
         throw new Error('no tags today');

@@ -1,4 +1,5 @@
 import { LocMemCache, type LocMemOptions } from 'cachewright';
+import type { Noted } from '../../src/cache/tags';
 import { runScript } from '../support/child';
 import { stopClock } from '../support/clock';
 import { catchWarnings } from '../support/process-warnings';
@@ -150,6 +151,19 @@ describe('culling', () => {
     const cache = openCache({ maxEntries: 10, cullFrequency: 4 });
     await fill(cache, 11);
     expect(await present(cache, 11)).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  test('of everything leaves what is known of purges and of values being made (CULL-05)', async () => {
+    const cache = openCache({ maxEntries: 2, cullFrequency: 0 });
+    const { counters } = (await cache.tags.note(['t.tag'])) as Noted;
+    const first = cache.getOrSet('made', async () => {
+      await fill(cache, 3);
+      return 'made';
+    });
+    expect(await first).toBe('made');
+    expect(await present(cache, 3)).toEqual([2]);
+    expect(await cache.get('made')).toBe('made');
+    expect(await cache.tags.check(counters)).toBe('valid');
   });
 
   test('counting does not cull, as it adds no entry (CULL-04)', async () => {

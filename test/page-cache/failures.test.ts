@@ -4,6 +4,7 @@ import {
   cachePage,
   configureCaches,
   fetchFromCache,
+  LocMemCache,
   type PageCacheFailure,
   updateCache,
 } from 'cachewright';
@@ -388,4 +389,40 @@ test('a hook that rejects costs neither the page nor the process', async () => {
   await settled();
   expect(warn).toHaveBeenCalledWith(expect.stringMatching(/hook is broken/), expect.anything());
   warn.mockRestore();
+});
+
+test('a backend that fails as a HEAD confirms the stored page is reported, and writes go on', async () => {
+  let isBroken = false;
+  class Unconfirming extends LocMemCache {
+    constructor(...args: ConstructorParameters<typeof LocMemCache>) {
+      super(...args);
+      const { tags } = this;
+      const confirm = tags.confirm.bind(tags);
+      tags.confirm = (...asked) => {
+        if (isBroken) throw new Error('cannot confirm');
+        return confirm(...asked);
+      };
+    }
+  }
+  const { told, onError } = collectFailures();
+  const cache = new Unconfirming('confirming a HEAD');
+  const { app, origin } = pageApp(
+    (res) => {
+      res.setHeader('Content-Length', 4);
+      res.setHeader('ETag', '"1"');
+      res.end('page');
+    },
+    { options: { cache, onError, seconds: 30 } },
+  );
+  await visit(app, '/page').expect('page');
+  clock.advance(31);
+  isBroken = true;
+  await visit(app, '/page', 'head').expect(200);
+  await settled();
+  expect(told).toContainEqual(expect.objectContaining({ message: 'cannot confirm' }));
+  isBroken = false;
+  await visit(app, '/page').expect('page');
+  await settled();
+  await visit(app, '/page').expect('page');
+  expect(origin.calls).toBe(3);
 });

@@ -16,6 +16,7 @@ import { Envelope, isEnvelope, newHead } from '../../cache/envelope';
 import type { FrozenValue } from '../../cache/frozen-value';
 import { FILL_SECONDS, type Fill, type FillToken } from '../../cache/get-or-set';
 import { digestOf, type Version } from '../../cache/keys';
+import { after } from '../../cache/maybe-promise';
 import type { MessageBus } from '../../cache/message-bus';
 import { expiryOf, isExpiredAtOnce, type Timeout } from '../../cache/timeouts';
 import {
@@ -141,10 +142,26 @@ export class DatabaseCache extends ServerCache {
     const finalKeys = new Map(
       [...keys].map((key) => [key, this.makeAndValidateKey(key, version)] as const),
     );
-    const stored = await this.#find([...new Set(finalKeys.values())], { operation: 'getMany' });
+    return (await this.#findAll(finalKeys)) as Record<string, T>;
+  }
+
+  /** @internal */
+  override getManyLatest(keys: readonly string[], { version }: VersionOption) {
+    const finalKeys = new Map(
+      keys.map((key) => [key, this.makeAndValidateKey(key, version)] as const),
+    );
+    return this.#findAll(finalKeys, this.#placeFor('write'));
+  }
+
+  async #findAll(
+    finalKeys: ReadonlyMap<string, string>,
+    from?: Place,
+  ): Promise<Record<string, unknown>> {
+    const unique = [...new Set(finalKeys.values())];
+    const stored = await this.#find(unique, { operation: 'getMany' }, undefined, from);
     const found = [...finalKeys.values()].map((finalKey) => stored.get(finalKey));
     const values = (await this.openedMany([...finalKeys.values()], found)).map(contentOf);
-    return collect([...finalKeys.keys()], values as (T | undefined)[]);
+    return collect([...finalKeys.keys()], values);
   }
 
   override async hasKey(key: string, { version }: VersionOption = {}): Promise<boolean> {
@@ -271,10 +288,11 @@ export class DatabaseCache extends ServerCache {
   override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
     if (!isStorableKey(finalKey)) return false;
-    await this.noteRemovals('delete', [key]);
     const { table, guard } = this.#placeFor('write');
     const work = async () => (await table.delete([finalKey])) > 0;
-    return this.write(guard, { operation: 'delete', key }, work, false);
+    return after(this.noteRemovals('delete', [key]), () =>
+      this.write(guard, { operation: 'delete', key }, work, false),
+    );
   }
 
   override async deleteMany(
@@ -285,12 +303,13 @@ export class DatabaseCache extends ServerCache {
     const all = new Set(unique.map((key) => this.makeAndValidateKey(key, version)));
     const finalKeys = [...all].filter(isStorableKey);
     if (finalKeys.length === 0) return;
-    await this.noteRemovals('deleteMany', unique);
     const { table, guard } = this.#placeFor('write');
     const work = async () => {
       for (const part of inParts(finalKeys)) await table.delete(part);
     };
-    await this.write(guard, { operation: 'deleteMany' }, work, undefined);
+    await after(this.noteRemovals('deleteMany', unique), () =>
+      this.write(guard, { operation: 'deleteMany' }, work, undefined),
+    );
   }
 
   override async incr(key: string, delta = 1, { version }: VersionOption = {}): Promise<number> {
@@ -322,6 +341,9 @@ export class DatabaseCache extends ServerCache {
     const finalKey = this.makeKey(key, version);
     if (!isStorableKey(finalKey)) return {};
     const place = this.#placeFor('write');
+    // Nobody sees a placeholder before the transaction is committed, and deletes it: so that what is
+    // made is not stored. Elsewhere who deletes waits for the row.
+    if (place.savepoints !== undefined) return {};
     const failure = { operation: 'getOrSet', key };
     const head = newHead();
     const work = async (): Promise<Fill> => {
@@ -471,6 +493,11 @@ export class DatabaseCache extends ServerCache {
       for (const part of inParts(finalKeys)) await table.delete(part);
     };
     await guard.run(work, deadlineMs);
+  }
+
+  /** @internal */
+  override get messageScope(): string {
+    return this.tableName;
   }
 
   /** @internal */

@@ -13,6 +13,7 @@ import { Envelope, isEnvelope, newHead } from '../../cache/envelope';
 import type { FrozenValue } from '../../cache/frozen-value';
 import { FILL_SECONDS, type Fill, type FillToken } from '../../cache/get-or-set';
 import { digestOf, keyFaults, type Version } from '../../cache/keys';
+import { after } from '../../cache/maybe-promise';
 import type { Timeout } from '../../cache/timeouts';
 import { CacheKeyNotFoundError, CacheValueError, InvalidCacheKeyError } from '../../errors';
 import { type CacheFailure, ServerCache, type ServerOptions } from '../server-cache';
@@ -226,9 +227,10 @@ export class MemcachedCache extends ServerCache {
   override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
     const node = this.#cluster.nodeOf(finalKey);
-    await this.noteRemovals('delete', [key]);
     const work = (asker: Asker) => deleteItem(asker, finalKey);
-    return this.#write(node, { operation: 'delete', key }, work, false);
+    return after(this.noteRemovals('delete', [key]), () =>
+      this.#write(node, { operation: 'delete', key }, work, false),
+    );
   }
 
   /** Empties all servers, of what other sites keep there, too. */
@@ -309,13 +311,14 @@ export class MemcachedCache extends ServerCache {
   ): Promise<void> {
     const unique = [...new Set(keys)];
     const finalKeys = unique.map((key) => this.makeAndValidateKey(key, version));
-    await this.noteRemovals('deleteMany', unique);
-    await this.#eachNode(finalKeys, async (node, places) => {
-      const work = async (asker: Asker) => {
-        await Promise.all(places.map((i) => deleteItem(asker, finalKeys[i]!)));
-      };
-      await this.#write(node, { operation: 'deleteMany' }, work, undefined);
-    });
+    await after(this.noteRemovals('deleteMany', unique), () =>
+      this.#eachNode(finalKeys, async (node, places) => {
+        const work = async (asker: Asker) => {
+          await Promise.all(places.map((i) => deleteItem(asker, finalKeys[i]!)));
+        };
+        await this.#write(node, { operation: 'deleteMany' }, work, undefined);
+      }),
+    );
   }
 
   /**

@@ -16,6 +16,7 @@ import { Envelope, isEnvelope, newHead } from '../../cache/envelope';
 import type { FrozenValue } from '../../cache/frozen-value';
 import { FILL_SECONDS, type Fill, type FillToken } from '../../cache/get-or-set';
 import type { Version } from '../../cache/keys';
+import { after } from '../../cache/maybe-promise';
 import type { MessageBus } from '../../cache/message-bus';
 import { HISTORY } from '../../cache/shared-tag-store';
 import { namesOfRemovals } from '../../cache/tag-names';
@@ -210,9 +211,10 @@ export class RedisCache extends ServerCache {
 
   override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
-    await this.noteRemovals('delete', [key]);
     const work = async (client: RedisClient) => (await client.call('unlink', finalKey)) === 1;
-    return this.#write({ operation: 'delete', key }, finalKey, work, false);
+    return after(this.noteRemovals('delete', [key]), () =>
+      this.#write({ operation: 'delete', key }, finalKey, work, false),
+    );
   }
 
   /**
@@ -252,12 +254,30 @@ export class RedisCache extends ServerCache {
   ): Promise<Record<string, T>> {
     const unique = [...new Set(keys)];
     const finalKeys = unique.map((key) => this.makeAndValidateKey(key, version));
-    const found = await this.#readMany(finalKeys);
+    return (await this.#valuesOf(unique, finalKeys, await this.#readMany(finalKeys))) as Record<
+      string,
+      T
+    >;
+  }
+
+  /** @internal */
+  override async getManyLatest(keys: readonly string[], { version }: VersionOption) {
+    const finalKeys = keys.map((key) => this.makeAndValidateKey(key, version));
+    const [found] = await this.#readLatest(finalKeys);
+    return this.#valuesOf(keys, finalKeys, found);
+  }
+
+  /** The values of what was found. */
+  async #valuesOf(
+    unique: readonly string[],
+    finalKeys: readonly string[],
+    found: readonly Found[],
+  ): Promise<Record<string, unknown>> {
     const stored = found.map((bytes, i) =>
       this.#valueOf(bytes, { operation: 'getMany', key: unique[i]! }),
     );
     const values = (await this.openedMany(finalKeys, stored)).map(contentOf);
-    return collect(unique, values as (T | undefined)[]);
+    return collect(unique, values);
   }
 
   /**
@@ -290,9 +310,10 @@ export class RedisCache extends ServerCache {
   override async deleteMany(keys: Iterable<string>, { version }: VersionOption = {}) {
     const unique = [...new Set(keys)];
     const finalKeys = new Set(unique.map((key) => this.makeAndValidateKey(key, version)));
-    await this.noteRemovals('deleteMany', unique);
-    await this.#writeMany({ operation: 'deleteMany' }, [...finalKeys], (client, own) =>
-      unlink(client, own, this.#topology.isCluster),
+    await after(this.noteRemovals('deleteMany', unique), () =>
+      this.#writeMany({ operation: 'deleteMany' }, [...finalKeys], (client, own) =>
+        unlink(client, own, this.#topology.isCluster),
+      ),
     );
   }
 
@@ -509,6 +530,11 @@ export class RedisCache extends ServerCache {
       ),
     );
     topology.wrote(finalKeys);
+  }
+
+  /** @internal */
+  override get messageScope(): string {
+    return this.#topology.scope;
   }
 
   /** @internal */

@@ -61,6 +61,12 @@ export function clientPrefix(client: RedisClient): string {
   return optionsOf(client).keyPrefix ?? '';
 }
 
+/** Where on its server the keys of a client are: the database, and what it puts before them. */
+export function scopeOf(client: RedisClient): string {
+  const { db = 0, keyPrefix = '' } = optionsOf(client);
+  return `${db} ${keyPrefix}`;
+}
+
 /** How messages call the server of a client: its address, without passwords. */
 export function nameOf(client: RedisClient): string {
   if (isClusterClient(client)) return 'Redis Cluster';
@@ -71,6 +77,7 @@ export function nameOf(client: RedisClient): string {
 
 interface KnownOptions {
   readonly keyPrefix?: string;
+  readonly db?: number;
   readonly path?: string;
   readonly host?: string;
   readonly port?: number | string;

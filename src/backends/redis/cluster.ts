@@ -1,4 +1,10 @@
-import { clientPrefix, ioredis, type RedisClient, type RedisClusterClient } from './client';
+import {
+  clientPrefix,
+  ioredis,
+  type RedisClient,
+  type RedisClusterClient,
+  scopeOf,
+} from './client';
 import type { RedisConnection } from './connection';
 import { type RedisLimits, RedisServer } from './server';
 import type { RedisTopology } from './topology';
@@ -20,6 +26,10 @@ export class RedisCluster implements RedisTopology {
     this.#client = client;
     this.#connection = connection;
     this.#limits = limits;
+  }
+
+  get scope(): string {
+    return scopeOf(this.#client);
   }
 
   writer(finalKey: string): RedisServer {

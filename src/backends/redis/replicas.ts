@@ -1,4 +1,4 @@
-import type { RedisClient, RedisNodeClient } from './client';
+import { type RedisClient, type RedisNodeClient, scopeOf } from './client';
 import type { RedisConnection } from './connection';
 import { OwnWrites } from './own-writes';
 import { type RedisLimits, RedisServer } from './server';
@@ -19,6 +19,10 @@ export class LeaderAndReplicas implements RedisTopology {
     this.#leader = serverOf(leader!, limits);
     this.#replicas = replicas.map((replica) => serverOf(replica, limits));
     this.#ownWrites = OwnWrites.on(leader!.name, ownWritesMs);
+  }
+
+  get scope(): string {
+    return scopeOf(this.#leader.connection.client);
   }
 
   writer(): RedisServer {

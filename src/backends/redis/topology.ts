@@ -5,6 +5,8 @@ import type { RedisServer } from './server';
 export interface RedisTopology {
   /** Whether commands over several keys go to several servers, and so one key each. */
   readonly isCluster: boolean;
+  /** Which of the server's databases it is, and what the client puts before keys. */
+  readonly scope: string;
   /** Where this key is written. */
   writer(finalKey: string): RedisServer;
   /** Where this key, or all of these, are read. */

@@ -115,7 +115,9 @@ export class TieredCache extends BaseCache {
       announce: (names: readonly string[]) => this.#announce(names.map((name) => TAG + name)),
     };
     this.#tagStore = new TieredTagStore(shared.tags.store, host, maxAge * 1000);
-    this.#tieredTags = new TieredTags(this.#tagStore, (...purge) => this.#purge(...purge));
+    this.#tieredTags = new TieredTags(this.#tagStore, (...purge) =>
+      this.#finishing(this.#purge(...purge)),
+    );
   }
 
   override get<T = unknown>(key: string): Promise<T | undefined>;
@@ -141,8 +143,8 @@ export class TieredCache extends BaseCache {
   }
 
   override async hasKey(key: string, options: VersionOption = {}): Promise<boolean> {
-    const isHere = (await this.#storedHere(this.makeKey(key, options.version))) !== undefined;
-    return isHere || ((await this.shared.hasKey(key, options)) && this.#kept.isEmpty);
+    // As get() does: a replica may lag behind.
+    return (await this.getStored(key, options)) !== undefined;
   }
 
   /** Answered from the local tier as far as it goes, which keeps nothing of what it lacks. */
@@ -159,7 +161,7 @@ export class TieredCache extends BaseCache {
     await Promise.all(here);
     const missing = unique.filter((key) => !values.has(key));
     if (missing.length > 0) {
-      const found = await this.shared.getMany(missing, options);
+      const found = await this.shared.getManyLatest(missing, options);
       if (!this.#kept.isEmpty) return collect<T>([], []);
       for (const [key, value] of Object.entries(found)) values.set(key, value);
     }
@@ -217,17 +219,32 @@ export class TieredCache extends BaseCache {
     return this.#change([key], options, () => this.shared.incr(key, delta, options));
   }
 
-  override async clear(): Promise<void> {
+  override clear(): Promise<void> {
     this.#lose();
+    return this.#finishing(this.#clear());
+  }
+
+  async #clear(): Promise<void> {
     try {
       await this.#clearNow();
     } catch (error) {
+      // What is refused today is refused tomorrow.
+      if (!(error instanceof CacheUnavailableError)) throw error;
       this.#kept.addAll();
       throw this.#keptFor(error);
     }
   }
 
-  /** Lets go of what the local tier holds and of its connection, and closes a cache of its own. */
+  /** Has `close()` wait for a change: others are still to be told of it. */
+  #finishing<T>(change: Promise<T>): Promise<T> {
+    this.finishBeforeClose(change);
+    return change;
+  }
+
+  /**
+   * Lets go of what the local tier holds and of its connection, once all changes are done, and closes
+   * a cache of its own.
+   */
   override async close(): Promise<void> {
     await this.finishAll();
     clearTimeout(this.#replayTimer);
@@ -454,11 +471,20 @@ export class TieredCache extends BaseCache {
   }
 
   /** Changes entries of the shared cache, and waits until nobody uses what they were. */
-  async #change<T>(
+  #change<T>(
+    keys: readonly string[],
+    options: VersionOption,
+    work: () => Promise<T>,
+    removal: (finalKey: string) => Removal = () => async () => {},
+  ): Promise<T> {
+    return this.#finishing(this.#changeNow(keys, options, work, removal));
+  }
+
+  async #changeNow<T>(
     keys: readonly string[],
     { version }: VersionOption,
     work: () => Promise<T>,
-    removal: (finalKey: string) => Removal = () => async () => {},
+    removal: (finalKey: string) => Removal,
   ): Promise<T> {
     const finalKeys = keys.map((key) => this.makeKey(key, version));
     this.#tier.drop(finalKeys);
@@ -571,7 +597,7 @@ export class TieredCache extends BaseCache {
     const coherence = new Coherence({
       register: registerIn(this.shared, LEDGER_DEADLINE_MS),
       bus: this.shared.openMessages(),
-      channel: `cachewright_${createHash('sha1').update(this.makeKey('', LEDGER_VERSION)).digest('hex').slice(0, 20)}`,
+      channel: this.#channel,
       clock: monotonicClock,
       trustMs: this.#options.trustMs,
       follower,
@@ -579,6 +605,12 @@ export class TieredCache extends BaseCache {
     this.#coherence = coherence;
     coherence.join();
     return coherence;
+  }
+
+  /** The same for all who have the ledger in common, and for nobody else on the server. */
+  get #channel(): string {
+    const place = JSON.stringify([this.shared.messageScope, this.makeKey('', LEDGER_VERSION)]);
+    return `cachewright_${createHash('sha1').update(place).digest('hex').slice(0, 20)}`;
   }
 
   /** Follows no more, until there is use for it. */

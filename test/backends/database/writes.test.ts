@@ -191,6 +191,28 @@ describeEachDatabase('Writes to a database cache', (database) => {
     expect(await open().get('key')).toBeUndefined();
   });
 
+  if (database.kind === 'postgres') {
+    test('what getOrSet() makes in a transaction is not stored over a delete that it hides', async () => {
+      const other = open();
+      let calls = 0;
+      await watched.kysely.transaction().execute(async (transaction) => {
+        const cache = open({ database: transaction });
+        const make = async () => {
+          calls += 1;
+          // Sees no placeholder that is not committed.
+          await other.delete('key');
+          return 'old';
+        };
+        expect(await cache.getOrSet('key', make, 60)).toBe('old');
+        await cache.set('there', 'already', 60);
+        expect(await cache.getOrSet('there', make, 60)).toBe('already');
+      });
+      expect(calls).toBe(1);
+      expect(await other.getMany(['key', 'there'])).toEqual({ there: 'already' });
+      expect(await other.getOrSet('key', () => 'new', 60)).toBe('new');
+    });
+  }
+
   test('a read error propagates: a table that is missing is named, with what makes it (DB-10)', async () => {
     const cache = new DatabaseCache('absent table', {
       options: { ...UNHURRIED, database: database.url },

@@ -163,6 +163,30 @@ describeWithServer('redis', 'what RedisCache asks of a server', () => {
     expect(await askRedis(server, 'DBSIZE')).toBe(0);
   });
 
+  test('what is asked for one key in one turn is done in that order', async () => {
+    const cache = open();
+    for (let round = 0; round < 20; round += 1) {
+      const outcomes = await Promise.all([
+        cache.set('key', round),
+        cache.get('key'),
+        cache.delete('key'),
+        cache.get('key'),
+        cache.set('key', round),
+        cache.deleteMany(['key']),
+        cache.get('key'),
+      ]);
+      expect(outcomes).toEqual([
+        undefined,
+        round,
+        true,
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+      ]);
+    }
+  });
+
   test('deleteMany() is one command (REDIS-14)', async () => {
     await open().setMany({ a: 1, b: 2, c: 3 });
     const { calls } = await callsOf((cache) => cache.deleteMany(['a', 'b', 'missing', 'a']));

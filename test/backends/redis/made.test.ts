@@ -53,6 +53,30 @@ describeTopologies(TOPOLOGIES, (name, place) => {
     await Promise.all([cache.close(), other.close()]);
   });
 
+  test('close() waits for what is made anew behind the scenes', async () => {
+    const [cache, other] = [open(), open()];
+    const gate = deferred();
+    await cache.set('key', 'old', 600, { tags: ['tag'] });
+    await cache.invalidateTags(['tag'], { mode: 'soft' });
+    const make = jest.fn(async () => {
+      await gate.promise;
+      return 'new';
+    });
+    expect(await cache.getOrSet('key', make, 600, { tags: ['tag'] })).toBe('old');
+    await eventually(() => expect(make).toHaveBeenCalled());
+    let isClosed = false;
+    const closed = cache.close().then(() => {
+      isClosed = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(isClosed).toBe(false);
+    gate.resolve();
+    await closed;
+    expect(await other.get('key')).toBe('new');
+    await other.clear();
+    await other.close();
+  });
+
   test('ttl() knows what was purged, and what is being made', async () => {
     const cache = open();
     await cache.set('key', 'value', 600, { tags: ['tag'] });

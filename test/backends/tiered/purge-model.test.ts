@@ -24,10 +24,13 @@ test.each<Fault>([
   'changes are not told',
   'copies of counters never dropped',
   'placeholders ignored',
+  'removals not noted',
+  'place ignored',
+  'place opened last',
 ])(
   'a fault is found: %s',
   async (fault) => {
-    const { violation } = await explore(2000, { fault });
+    const { violation } = await explore(5000, { fault });
     expect(violation).toMatch(/^(page|value): version \d+, purged for version \d+$/);
   },
   120_000,

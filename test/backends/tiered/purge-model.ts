@@ -7,13 +7,15 @@ import {
   type VersionOption,
 } from 'cachewright';
 import { monotonicClock } from '../../../src/backends/tiered/monotonic-clock';
-import { Envelope, newHead } from '../../../src/cache/envelope';
+import type { FrozenPlace } from '../../../src/cache/base-cache';
+import { Envelope, isPlaceholder, newHead } from '../../../src/cache/envelope';
 import type { FrozenValue } from '../../../src/cache/frozen-value';
 import type { Fill, FillToken } from '../../../src/cache/get-or-set';
 import type { BusListener, MessageBus } from '../../../src/cache/message-bus';
-import { tagName } from '../../../src/cache/tag-names';
+import { nameOfRemoval, tagName } from '../../../src/cache/tag-names';
 import type { Counters } from '../../../src/cache/tags';
 import { ValueCodec } from '../../../src/cache/value-codec';
+import { borneOf } from '../../../src/page-cache/page-tags';
 import { randomFrom } from '../../support/seeded-random';
 
 /** What may be spoilt, to see that the model finds it. */
@@ -21,7 +23,10 @@ export type Fault =
   | 'noted at the end'
   | 'changes are not told'
   | 'copies of counters never dropped'
-  | 'placeholders ignored';
+  | 'placeholders ignored'
+  | 'removals not noted'
+  | 'place ignored'
+  | 'place opened last';
 
 /** What happened in some runs. */
 export interface Outcome {
@@ -37,6 +42,7 @@ type Event =
   | 'far page'
   | 'purged page'
   | 'refused page'
+  | 'place lost'
   | 'value'
   | 'purge'
   | 'delete'
@@ -48,6 +54,9 @@ const TRUST_MS = 100;
 const END_MS = 1500;
 const PROCESSES = 3;
 const TAGS = ['early', 'late'] as const;
+const DIGEST = 'd41d8cd98f00b204e9800998ecf8427e';
+const PAGE_KEY = `views.decorators.cache.cache_page..GET.${DIGEST}.${DIGEST}`;
+const REMOVAL = nameOfRemoval(PAGE_KEY)!;
 const DEADLINE_MS = 1e6;
 
 interface Step {
@@ -151,7 +160,7 @@ class ModelCache extends BaseCache {
   }
 
   override async delete(key: string, { version }: VersionOption = {}) {
-    await this.noteRemovals('delete', [key]);
+    if (this.world.fault !== 'removals not noted') await this.noteRemovals('delete', [key]);
     return this.#ask(() => this.#entries.delete(this.makeKey(key, version)));
   }
 
@@ -202,9 +211,30 @@ class ModelCache extends BaseCache {
     return this.#ask(() => this.#entries.get(this.makeKey(key)));
   }
 
-  override async setFrozen(key: string, value: FrozenValue) {
-    await this.#ask(() => this.#entries.set(this.makeKey(key), value.toBytes()));
-    return true;
+  override setFrozen(
+    key: string,
+    value: FrozenValue,
+    _timeout?: Timeout,
+    _deadlineMs?: number,
+    token?: FillToken,
+  ) {
+    const finalKey = this.makeKey(key);
+    return this.#ask(() => {
+      const isThere = this.#entries.get(finalKey)?.equals(token as Buffer) === true;
+      if (!isThere && this.world.fault !== 'place ignored') return false;
+      this.#entries.set(finalKey, value.toBytes());
+      return true;
+    });
+  }
+
+  override openFrozen(key: string): Promise<FrozenPlace> {
+    const finalKey = this.makeKey(key);
+    return this.#ask(() => {
+      const found = this.#entries.get(finalKey);
+      const token = found ?? newHead();
+      this.#entries.set(finalKey, token);
+      return { token };
+    });
   }
 
   override get swapsLeases(): boolean {
@@ -370,12 +400,21 @@ class World {
   async #render(process: Process): Promise<void> {
     const { cache } = process;
     const isLast = this.fault === 'noted at the end';
-    let noted = isLast ? undefined : await cache.tags.note([tagName(TAGS[0])]);
+    const names = [tagName(TAGS[0]), REMOVAL];
+    let noted = isLast ? undefined : await cache.tags.note(names);
     const version = await this.ask(process, () => this.#page);
-    noted ??= await cache.tags.note([tagName(TAGS[0])]);
+    noted ??= await cache.tags.note(names);
+    const open = () => cache.openFrozen(PAGE_KEY, DEADLINE_MS, false);
+    let place = this.fault === 'place opened last' ? undefined : await open();
     const counters = await cache.tags.confirm(noted, [tagName(TAGS[1])]);
-    if (counters === undefined) this.counts['refused page'] += 1;
-    else await cache.setFrozen('page', new Page(version, counters), 600, DEADLINE_MS);
+    place ??= await open();
+    if (counters === undefined) {
+      this.counts['refused page'] += 1;
+      return;
+    }
+    const page = new Page(version, borneOf(counters));
+    const isStored = await cache.setFrozen(PAGE_KEY, page, 600, DEADLINE_MS, place.token);
+    if (!isStored) this.counts['place lost'] += 1;
   }
 
   /** As the page cache does. */
@@ -385,11 +424,11 @@ class World {
     const floor = this.#pageFloor;
     const names = tags.namesToRead(TAGS.map(tagName));
     const current = tags.sequence === undefined ? tags.read(names) : undefined;
-    const atHand = cache.frozenAtHand('page');
-    const found = atHand ?? (await cache.getFrozen('page', DEADLINE_MS));
-    if (found === undefined) return;
+    const atHand = cache.frozenAtHand(PAGE_KEY);
+    const found = atHand ?? (await cache.getFrozen(PAGE_KEY, DEADLINE_MS));
+    if (found === undefined || (found instanceof Uint8Array && isPlaceholder(found))) return;
     const page = Page.from(found);
-    if (found !== page) cache.adoptFrozen('page', found as Uint8Array, page);
+    if (found !== page) cache.adoptFrozen(PAGE_KEY, found as Uint8Array, page);
     const { sequence } = tags;
     if (sequence === undefined || page.validAt !== sequence) {
       const validity = await tags.checkRead(page.counters, (await current) ?? new Map());
@@ -407,12 +446,18 @@ class World {
   }
 
   async #changePage(process: Process): Promise<void> {
+    this.#begin((another) => this.#render(another));
     const version = await this.ask(process, () => {
       this.#page += 1;
       return this.#page;
     });
-    await process.cache.invalidateTags([TAGS[this.#below(TAGS.length)]!]);
-    this.counts.purge += 1;
+    if (this.#chance(0.5)) {
+      await process.cache.delete(PAGE_KEY);
+      this.counts.delete += 1;
+    } else {
+      await process.cache.invalidateTags([TAGS[this.#below(TAGS.length)]!]);
+      this.counts.purge += 1;
+    }
     this.#pageFloor = Math.max(this.#pageFloor, version);
     for (let i = 0; i < 3; i += 1) this.#begin((another) => this.#readPage(another));
     this.#begin((another) => this.#render(another));
@@ -492,6 +537,7 @@ export async function explore(
     'far page': 0,
     'purged page': 0,
     'refused page': 0,
+    'place lost': 0,
     value: 0,
     purge: 0,
     delete: 0,

@@ -345,13 +345,59 @@ describeWithServer('redis', 'Local tiers over one Redis', () => {
     await Promise.all([one.get('nothing'), two.get('nothing')]);
     await sleep(900);
     proxy.isSilent = true;
-    const isChanged = one.set('key', 'value');
+    let isChanged = false;
+    void one.set('key', 'value').then(() => {
+      isChanged = true;
+    });
     await sleep(100);
+    expect(isChanged).toBe(false);
     await one.close();
-    await isChanged;
+    expect(isChanged).toBe(true);
     await sleep(100);
     expect(await connectionsOf('leaver')).toBe(0);
     await proxy.close();
+  });
+
+  test('nothing is taken from a replica, which may lag behind', async () => {
+    // One that lags so far behind that it has nothing.
+    const replica = await startRedis();
+    const shared = new RedisCache([server.url, replica.url], {
+      keyPrefix: `site${sites}`,
+      options: { ownWritesMs: 0 },
+    });
+    const lagging = new TieredCache(shared, { options: { trustMs: 300 } }, true);
+    const writer = open();
+    await writer.setMany({ a: 1, b: 2 });
+    expect(await lagging.getMany(['a', 'b', 'c'])).toEqual({ a: 1, b: 2 });
+    expect(await lagging.hasKey('a')).toBe(true);
+    expect(await lagging.hasKey('c')).toBe(false);
+    await lagging.close();
+    await replica.stop();
+  });
+
+  test('what is said in one database of a server is not heard in another', async () => {
+    const tiers = [0, 1].map((db) => open({}, `${server.url}/${db}`));
+    await Promise.all(tiers.map((tier) => tier.get('nothing')));
+    const channels = await eventually(async () => {
+      const all = (await askRedis(server, 'PUBSUB', 'CHANNELS', 'cachewright_*')) as string[];
+      const common = all.filter((channel) => /^cachewright_[^_]+$/.test(channel));
+      if (common.length < 2) throw new Error('They do not listen yet.');
+      return common;
+    });
+    expect(new Set(channels).size).toBe(2);
+  });
+
+  test('a clear() that is refused is not tried again', async () => {
+    const keyFunction = (key: string) => `${key}:site`;
+    const shared = new RedisCache(server.url, { keyFunction, keyPrefix: `site${sites}` });
+    const cache = new TieredCache(shared, { options: { trustMs: 300 } }, true);
+    opened.push(cache);
+    await cache.set('key', 'value');
+    const clear = jest.spyOn(shared, 'clear');
+    await expect(cache.clear()).rejects.toThrow(TypeError);
+    expect(await cache.get('key')).toBe('value');
+    await sleep(600);
+    expect(clear).toHaveBeenCalledTimes(1);
   });
 
   test('a server that hangs leaves the local tiers what they trust, for as long', async () => {

@@ -1,0 +1,75 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Request, Response } from '../headers/middleware';
+import { hideTagHeaders, offerCacheTags } from './cache-tags';
+import { invalidateOnSuccess, registerSpace } from './invalidate';
+import { tellAtHead } from './outcomes';
+import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
+import { showCountingPreferences } from './preference-rules';
+import { type FrontedApp, standBefore } from './request-origin';
+import { PageTransaction } from './transaction';
+
+/** An Express or Connect app, or any handler of a server of Node. */
+export type App = {
+  // Declared as a method, whose parameters TypeScript compares both ways.
+  method(req: IncomingMessage, res: ServerResponse): unknown;
+}['method'];
+
+/** The same for the compatibility API of `node:http2`. */
+export type Http2App = {
+  method(req: Http2ServerRequest, res: Http2ServerResponse): unknown;
+}['method'];
+
+/**
+ * Puts the page cache in front of a whole app, so that a hit does not go through it at all: with
+ * Express, which prepares each request anew, that is most of what a hit costs.
+ *
+ * It has the keys of `updateCache` and `fetchFromCache`, and shares their pages where nothing in
+ * between changes the request. What middleware of the app reads to tell visitors apart (cookies,
+ * languages, the session) is in the key like what handlers read, so that an app which looks at the
+ * cookies of every request has each visitor's pages apart: such an app is better served by the pair, or
+ * by `key: { cookies: […] }`. The option `language` and the like see the bare request, before any
+ * middleware.
+ *
+ * @param app - What is called on a miss, and for all that is none of the cache's business. The Express
+ *   setting `trust proxy` is followed.
+ * @param options - As those of `updateCache`.
+ * @throws TypeError when made, if `app` is no function, or an option makes no sense.
+ * @example
+ * http.createServer(cacheApp(app, { seconds: 600 })).listen(3000);
+ */
+export function cacheApp(
+  app: App,
+  options?: PageCacheOptions,
+): (req: IncomingMessage, res: ServerResponse) => void;
+export function cacheApp(
+  app: Http2App,
+  options?: PageCacheOptions,
+): (req: Http2ServerRequest, res: Http2ServerResponse) => void;
+export function cacheApp(
+  app: (req: never, res: never) => unknown,
+  options: PageCacheOptions = {},
+): (req: Request, res: Response) => void {
+  if (typeof app !== 'function') {
+    throw new TypeError(`cacheApp() got ${String(app)}. Give an app, or a handler.`);
+  }
+  checkPageOptions('cacheApp', options);
+  const currentSettings = settingsFor(options);
+  registerSpace(currentSettings);
+  return (req: Request, res: Response) => {
+    const settings = currentSettings();
+    standBefore(req, app as FrontedApp);
+    if (req.method === 'GET' || req.method === 'HEAD') {
+      showCountingPreferences(req, res, settings.preferences);
+      void new PageTransaction(req, res, settings).lookUp(
+        () => void app(req as never, res as never),
+      );
+      return;
+    }
+    offerCacheTags(res);
+    tellAtHead(req, res, settings, { fwd: 'method' });
+    hideTagHeaders(res, settings);
+    invalidateOnSuccess(req, res, settings);
+    app(req as never, res as never);
+  };
+}
