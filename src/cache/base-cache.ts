@@ -274,8 +274,9 @@ export abstract class BaseCache {
     key: string,
     fallback: T | (() => T | Promise<T>),
     timeout?: Timeout,
-    { version, tags, mustBeCurrent }: GetOrSetOptions<T> = {},
+    options: GetOrSetOptions<T> = {},
   ): Promise<T> {
+    const { version, tags, mustBeCurrent } = options;
     const call = `getOrSet(${JSON.stringify(key)})`;
     if (fallback === undefined) {
       throw new TypeError(`${call} got no default. Pass a value, or a function that makes it.`);
