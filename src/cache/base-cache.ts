@@ -742,6 +742,15 @@ export abstract class BaseCache {
   }
 
   /**
+   * Like `hasKey`, and never behind what was written before.
+   *
+   * @internal
+   */
+  hasKeyLatest(key: string, options: VersionOption): Promise<boolean> {
+    return this.hasKey(key, options);
+  }
+
+  /**
    * Like `getMany`, and never behind what was written before.
    *
    * @internal

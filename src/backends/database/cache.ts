@@ -164,14 +164,27 @@ export class DatabaseCache extends ServerCache {
     return collect([...finalKeys.keys()], values);
   }
 
-  override async hasKey(key: string, { version }: VersionOption = {}): Promise<boolean> {
+  override hasKey(key: string, options: VersionOption = {}): Promise<boolean> {
+    return this.#hasKey(key, options, 'read');
+  }
+
+  /** @internal */
+  override hasKeyLatest(key: string, options: VersionOption): Promise<boolean> {
+    return this.#hasKey(key, options, 'write');
+  }
+
+  async #hasKey(key: string, { version }: VersionOption, use: 'read' | 'write'): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
     if (!isStorableKey(finalKey)) return false;
-    const { table, guard } = this.#placeFor('read');
+    const { table, guard } = this.#placeFor(use);
     const work = () => table.startOf(finalKey, Date.now());
     const start = await this.read(guard, { operation: 'hasKey', key }, work, undefined);
     if (start === undefined || !isEnvelope(start)) return start !== undefined;
-    return (await this.getStored(key, { version })) !== undefined;
+    const stored =
+      use === 'write'
+        ? (await this.getLatest(key, { version })).stored
+        : await this.getStored(key, { version });
+    return stored !== undefined;
   }
 
   override async set(

@@ -55,6 +55,7 @@ import {
   runForBytes,
   START_OR_PUT,
 } from './scripts';
+import type { RedisServer } from './server';
 import type { RedisTopology } from './topology';
 
 /** Seconds that mean the same as any more, and with which the server can still reckon. */
@@ -233,8 +234,18 @@ export class RedisCache extends ServerCache {
     }
   }
 
-  override async hasKey(key: string, { version }: VersionOption = {}): Promise<boolean> {
+  override hasKey(key: string, options: VersionOption = {}): Promise<boolean> {
+    return this.#hasKey(key, options, false);
+  }
+
+  /** @internal */
+  override hasKeyLatest(key: string, options: VersionOption): Promise<boolean> {
+    return this.#hasKey(key, options, true);
+  }
+
+  async #hasKey(key: string, { version }: VersionOption, isLatest: boolean): Promise<boolean> {
     const finalKey = this.makeAndValidateKey(key, version);
+    const server = isLatest ? this.#topology.writer(finalKey) : undefined;
     const work = async (client: RedisClient) => {
       const [exists, isInEnvelope] = await Promise.all([
         client.call('exists', finalKey),
@@ -244,8 +255,12 @@ export class RedisCache extends ServerCache {
     };
     const failure = { operation: 'hasKey', key };
     const miss = { isThere: false, isInEnvelope: undefined };
-    const { isThere, isInEnvelope } = await this.#read(failure, finalKey, work, miss);
-    return isInEnvelope ? (await this.getStored(key, { version })) !== undefined : isThere;
+    const { isThere, isInEnvelope } = await this.#read(failure, finalKey, work, miss, server);
+    if (!isInEnvelope) return isThere;
+    const stored = isLatest
+      ? (await this.getLatest(key, { version })).stored
+      : await this.getStored(key, { version });
+    return stored !== undefined;
   }
 
   override async getMany<T = unknown>(
@@ -682,8 +697,13 @@ export class RedisCache extends ServerCache {
     return undefined;
   }
 
-  #read<T>(failure: CacheFailure, finalKey: string, work: RedisWork<T>, miss: T): Promise<T> {
-    const server = this.#topology.reader(finalKey);
+  #read<T>(
+    failure: CacheFailure,
+    finalKey: string,
+    work: RedisWork<T>,
+    miss: T,
+    server: RedisServer = this.#topology.reader(finalKey),
+  ): Promise<T> {
     const send = (deadline: Deadline) => server.connection.send(work, deadline);
     return this.read(server.guard, failure, send, miss);
   }

@@ -143,8 +143,9 @@ export class TieredCache extends BaseCache {
   }
 
   override async hasKey(key: string, options: VersionOption = {}): Promise<boolean> {
-    // As get() does: a replica may lag behind.
-    return (await this.getStored(key, options)) !== undefined;
+    const isHere = (await this.#storedHere(this.makeKey(key, options.version))) !== undefined;
+    // Not by a replica, as get() is not: it may lag behind.
+    return isHere || ((await this.shared.hasKeyLatest(key, options)) && this.#kept.isEmpty);
   }
 
   /** Answered from the local tier as far as it goes, which keeps nothing of what it lacks. */
