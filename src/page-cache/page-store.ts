@@ -193,7 +193,7 @@ export function storeResponse(
       if (place === 'unavailable') return;
       const counters = next?.counters ?? (await confirm());
       if (counters === undefined) return;
-      if (await storeInTurn(settings, draft, borneOf(counters), place)) return;
+      if (await storeInTurn(settings, draft, borneOf(counters), place, confirm)) return;
       next = undefined;
     }
   };
@@ -237,6 +237,7 @@ async function storeInTurn(
   { key, vary, headers, response }: Draft,
   counters: Counters,
   place: FrozenPlace,
+  confirm: () => MaybePromise<Counters | undefined>,
 ): Promise<boolean> {
   const variant = variantOf(vary, headers, settings);
   const expiresAt = expiryOf(settings, response);
@@ -258,6 +259,9 @@ async function storeInTurn(
     return writeRecord(settings, record, place);
   }
   const generation = await keepVaryList(settings, key, vary, expiresAt);
+  // Who has removed all variants with their list, before that was kept, has told of it by now; who
+  // does so later takes the list away.
+  if ((await confirm()) === undefined) return true;
   const storageKey = variantKey(key, variant);
   await makeRoomForVariant(settings, key, storageKey);
   const record = new PageRecord(

@@ -87,6 +87,34 @@ test('a page beside the list of its headers does not come back as that is renewe
   await visit(app, '/page').expect('page 3');
 });
 
+test('a variant does not come back as its list is kept, after that was deleted', async () => {
+  /** As with servers, to delete the list leaves the place of a variant as it is. */
+  class Apart extends Eventful {
+    override setFrozen(...[key, value, timeout]: Parameters<LocMemCache['setFrozen']>) {
+      return super.setFrozen(key, value, timeout);
+    }
+  }
+  configureCaches({ default: { backend: Apart, location: `apart-${stores}` } });
+  const { app } = pageApp((res, call) => {
+    res.setHeader('Vary', 'X-Lang');
+    res.end(`page ${call}`);
+  });
+  await visit(app, '/page').expect('page 1');
+  await settled();
+  const key = await keyOf();
+  clock.advance(10);
+  Eventful.opened = () => {
+    Eventful.opened = undefined;
+    void caches.default.delete(key);
+  };
+  await visit(app, '/page').set('X-Lang', 'de').expect('page 2');
+  await settled();
+  expect(Eventful.opened).toBeUndefined();
+  await visit(app, '/page').set('X-Lang', 'de').expect('page 3');
+  await settled();
+  await visit(app, '/page').set('X-Lang', 'de').expect('page 3');
+});
+
 test('who waits for a render, and came after its page was deleted, is not given it', async () => {
   const gate = deferred();
   const { app, origin } = pageApp(

@@ -1,4 +1,5 @@
 import type { MaybePromise } from '../../cache/maybe-promise';
+import { isOfRemoval } from '../../cache/tag-names';
 import { CLOCK, type PurgeMode, type TagStore } from '../../cache/tags';
 
 /** Counters that are remembered; of more none is, for a moment. */
@@ -47,8 +48,9 @@ export class TieredTagStore implements TagStore {
   }
 
   read(names: readonly string[]): MaybePromise<readonly (number | undefined)[]> {
-    // A fill compares what it notes with the clock: all of it must be of today.
-    if (names.includes(CLOCK)) return this.#shared.read(names);
+    // A fill compares what it notes with the clock: all of it must be of today. And of removals nobody
+    // is told but who asks.
+    if (names.some((name) => name === CLOCK || isOfRemoval(name))) return this.#shared.read(names);
     if (this.#host.isTrusted()) {
       this.#forgetOld();
       const known = names.map((name) => this.#counters.get(name));

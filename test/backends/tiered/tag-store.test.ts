@@ -46,6 +46,14 @@ test('counters that were read are known at once', async () => {
   expect(asked).toEqual([['t.a', 't.b']]);
 });
 
+test('counters of removals, of which nobody is told, are asked for each time', async () => {
+  const { store, counters } = setUp();
+  counters.set('k.1', 3);
+  expect(await store.read(['t.a', 'k.1'])).toEqual([1, 3]);
+  counters.set('k.1', 4);
+  expect(await store.read(['t.a', 'k.1'])).toEqual([1, 4]);
+});
+
 test('what is told to have changed is asked for, and the sequence moves on', async () => {
   const { store, counters, asked } = setUp();
   await store.read(['t.a', 't.b']);
