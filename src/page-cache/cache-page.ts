@@ -38,12 +38,13 @@ export function cachePage(seconds: number | null, options: CachePageOptions = {}
   const currentSettings = settingsFor({ ...options, cache, keyPrefix });
   registerSpace(currentSettings);
   return asMiddleware('cachePage', (req, res, next) => {
+    // Middleware before this one may call it as a hit is sent.
+    offerCacheTags(res);
     if (req.method === 'GET' || req.method === 'HEAD') {
       const settings = currentSettings();
       showCountingPreferences(req, res, settings.preferences);
       return new PageTransaction(req, res, settings, seconds).lookUp(next);
     }
-    offerCacheTags(res);
     tellAtHead(req, res, currentSettings(), { fwd: 'method' });
     hideTagHeaders(res, currentSettings());
     invalidateOnSuccess(req, res, currentSettings());

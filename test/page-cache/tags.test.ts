@@ -44,6 +44,21 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 describeEachStack((build) => {
+  test('middleware before cachePage() may give tags as a hit is sent', async () => {
+    const tagAtHead: Step = (_req, res, next) => {
+      const { writeHead } = res as ServerResponse;
+      (res as ServerResponse).writeHead = function tagged(this: ServerResponse, ...args: never) {
+        (res as Taggable).cacheTags('product:42');
+        return writeHead.apply(this, args);
+      } as typeof writeHead;
+      next();
+    };
+    const origin = makeOrigin();
+    const app = build([tagAtHead, cachePage(60), origin.handle]);
+    await visit(app, '/page').expect(200, 'page 1');
+    await visit(app, '/page').expect(200, 'page 1');
+  });
+
   const ways: [string, (res: ServerResponse) => void][] = [
     ['res.cacheTags()', (res) => (res as Taggable).cacheTags('product:42', 'product:43')],
     ['cacheTags(res)', (res) => cacheTags(res, 'product:42', 'product:43')],
