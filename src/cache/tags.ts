@@ -193,8 +193,12 @@ export class Tags {
    */
   purge(names: readonly string[], mode: PurgeMode, isLate: boolean): MaybePromise<void> {
     if (names.length === 0) return;
-    const logged = isLate ? this.store.log(names) : undefined;
-    return after(logged, () => this.store.advance(names, mode));
+    const advance = () => this.store.advance(names, mode);
+    if (!isLate) return advance();
+    const log = () => this.store.log(names);
+    // Twice: who has noted the clock after it told of this purge must not come upon an entry from
+    // before; and the counters that are noted before that must not stand.
+    return after(after(advance(), log), advance);
   }
 
   /**

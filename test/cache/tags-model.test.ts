@@ -37,13 +37,14 @@ describe('the model finds', () => {
     ['late tags unchecked', ['atomic', 'unatomic', 'local']],
     ['log says nothing', ['atomic', 'local']],
     ['logged last', ['atomic', 'unatomic']],
+    ['logged first', ['atomic']],
     ['purge not awaited', ['atomic', 'unatomic']],
     ['purges not counted', ['unatomic']],
     ['missing counter made as it was', ['atomic', 'unatomic']],
     ['counted in two steps', ['atomic']],
   ])('a fault: %s', async (fault, stores) => {
     for (const store of stores) {
-      const { violation } = await explore(store, 20_000, fault);
+      const { violation } = await explore(store, 40_000, fault);
       expect([store, violation]).toEqual([
         store,
         expect.stringMatching(/^(valid|stale): version \d+ of item \d, purged for version \d+$/),

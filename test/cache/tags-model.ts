@@ -1,7 +1,14 @@
 import { LocalTagStore } from '../../src/backends/local-tag-store';
 import type { BaseCache } from '../../src/cache/base-cache';
 import { type CounterCache, SharedTagStore } from '../../src/cache/shared-tag-store';
-import { CLOCK, type Counters, PURGES, type TagStore, Tags } from '../../src/cache/tags';
+import {
+  CLOCK,
+  type Counters,
+  PURGES,
+  type PurgeMode,
+  type TagStore,
+  Tags,
+} from '../../src/cache/tags';
 import { CacheKeyNotFoundError } from '../../src/errors';
 import { randomFrom } from '../support/seeded-random';
 
@@ -22,6 +29,7 @@ export type Fault =
   | 'late tags unchecked'
   | 'log says nothing'
   | 'logged last'
+  | 'logged first'
   | 'purge not awaited'
   | 'purges not counted'
   | 'missing counter made as it was'
@@ -99,6 +107,9 @@ class World {
   readonly #local: LocalTagStore | undefined;
   /** Whether of several counters each is read or written at a moment of its own. */
   readonly #isCluster: boolean;
+  /** Whether entries are made of others, one for each item. */
+  readonly #hasParts: boolean;
+  readonly #parts: (Entry | undefined)[] = [];
   #entry: Entry | undefined;
   #now = 0;
   #isEnding = false;
@@ -116,13 +127,15 @@ class World {
     this.#store = store;
     if (store === 'local') this.#local = new LocalTagStore();
     this.#isCluster = this.#chance(0.3);
+    this.#hasParts = this.#chance(0.5);
     this.#fault = fault;
     this.#known = this.#below(ITEMS + 1);
     this.#isSkewed = this.#chance(0.5);
     this.#names = Array.from({ length: ITEMS }, (_, i) => `t.${i}`);
     const processes = store === 'local' ? 1 : 2 + this.#below(2);
     for (let i = 0; i < processes; i += 1) this.#processes.push(this.#makeProcess(i));
-    this.#begin(1 + this.#below(3), (process) => this.#render(process));
+    const renders = 1 + this.#below(3) + (this.#hasParts ? 2 : 0);
+    this.#begin(renders, (process) => this.#render(process));
     this.#begin(1 + this.#below(2), (process) => this.#write(process));
     this.#begin(this.#below(3), this.#read);
     if (this.#chance(0.4)) this.#begin(1 + this.#below(2), (process) => this.#lose(process));
@@ -165,7 +178,9 @@ class World {
         ? this.#cacheOf(process)
         : this.#partOf(process, this.#store[i]!);
     const store = this.#local ?? new SharedTagStore(cache);
-    process.tags = new Tags(spoil(store, this.#fault));
+    const spoilt = spoil(store, this.#fault);
+    const order = PURGE_ORDERS[this.#fault ?? ''];
+    process.tags = order === undefined ? new Tags(spoilt) : new OrderedTags(spoilt, order);
     return process;
   }
 
@@ -216,7 +231,7 @@ class World {
       let noted = isLast ? undefined : await tags.note(early);
       const versions: number[] = [];
       for (let i = 0; i < ITEMS; i += 1) {
-        versions[i] = await this.#soon(process, () => this.#versions[i]!);
+        versions[i] = await this.#part(process, i);
       }
       noted ??= await tags.note(early);
       const counters =
@@ -234,6 +249,26 @@ class World {
       // A counter that was lost as often as it was made.
       if (!/can neither be stored nor found/.test(String(error))) throw error;
     }
+  }
+
+  /** The version of an item, now and then from an entry of its own. */
+  async #part(process: Process, item: number): Promise<number> {
+    const { tags } = process;
+    const current = () => this.#soon(process, () => this.#versions[item]!);
+    if (!this.#hasParts) return current();
+    const part = await this.#soon(process, () => this.#parts[item]);
+    if (part !== undefined && (await tags.check(part.counters)) === 'valid') {
+      return part.versions[0]!;
+    }
+    const noted = await tags.note([this.#names[item]!]);
+    const version = await current();
+    const counters = await tags.confirm(noted, []);
+    if (counters !== undefined) {
+      await this.#soon(process, () => {
+        this.#parts[item] = { counters, versions: [version] };
+      });
+    }
+    return version;
   }
 
   async #write(process: Process): Promise<void> {
@@ -473,19 +508,34 @@ function spoil(store: TagStore, fault: Fault | undefined): TagStore {
     readLog: (values) => store.readLog(values),
   };
   if (fault === 'log says nothing') spoilt.readLog = (values) => values.map(() => []);
-  if (fault === 'logged last') {
-    spoilt.log = () => {};
-    spoilt.advance = async (names, mode) => {
-      await store.advance(names, mode);
-      await store.log(names);
-    };
-  }
   if (fault === 'missing counter made as it was') {
     spoilt.make = async (name) => (name === CLOCK ? store.make(name) : 0);
     spoilt.read = async (names) =>
       (await store.read(names)).map((value, i) => (names[i] === CLOCK ? value : (value ?? 0)));
   }
   return spoilt;
+}
+
+/** Orders of a purge that are wrong. */
+const PURGE_ORDERS: Readonly<Record<string, readonly ('advance' | 'log')[] | undefined>> = {
+  'logged last': ['advance', 'log'],
+  'logged first': ['log', 'advance'],
+};
+
+class OrderedTags extends Tags {
+  readonly #order: readonly ('advance' | 'log')[];
+
+  constructor(store: TagStore, order: readonly ('advance' | 'log')[]) {
+    super(store);
+    this.#order = order;
+  }
+
+  override async purge(names: readonly string[], mode: PurgeMode, isLate: boolean): Promise<void> {
+    for (const step of this.#order) {
+      if (step === 'advance') await this.store.advance(names, mode);
+      else if (isLate) await this.store.log(names);
+    }
+  }
 }
 
 function raise(floors: number[], item: number, version: number): void {
