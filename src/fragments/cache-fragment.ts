@@ -31,12 +31,17 @@ export async function cacheFragment(
   options: FragmentOptions = {},
 ): Promise<string> {
   const request = new FragmentRequest(timeout, name, varyOn, options);
-  const make = async () => request.made(await request.enter(render));
+  const make = async () => {
+    try {
+      return request.made(await request.enter(render));
+    } catch (error) {
+      throw request.failure(error);
+    }
+  };
   try {
     const stored = request.isOnce ? undefined : await storedFragment(request.place, make);
     return request.show(stored ?? (await make()));
   } catch (error) {
-    request.fail();
-    throw error;
+    throw request.failed(error);
   }
 }

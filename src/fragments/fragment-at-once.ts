@@ -17,14 +17,19 @@ export function cacheFragmentAtOnce(
   onUncached: () => void,
 ): string {
   const request = new FragmentRequest(timeout, name, varyOn, options);
-  const make = () => request.made(request.enter(render));
+  const make = () => {
+    try {
+      return request.made(request.enter(render));
+    } catch (error) {
+      throw request.failure(error);
+    }
+  };
   try {
     const stored = request.isOnce
       ? undefined
       : storedFragmentAtOnce(request.place, make, onUncached);
     return request.show(stored ?? make());
   } catch (error) {
-    request.fail();
-    throw error;
+    throw request.failed(error);
   }
 }

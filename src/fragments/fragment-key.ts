@@ -36,6 +36,8 @@ function textOf(item: unknown, what: string): string {
     throw new TypeError(`${what} is a ${typeof item}. Give a string or a number.`);
   }
   if (item instanceof Date && !Number.isNaN(item.getTime())) return item.toISOString();
+  // As text, bytes that are none would be the same as others.
+  if (item instanceof Uint8Array) return Buffer.from(item).toString('hex');
   const text = Array.isArray(item)
     ? item.map((element) => textOf(element, what)).join()
     : String(item);

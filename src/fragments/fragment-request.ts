@@ -1,12 +1,14 @@
-import type { BaseCache } from '../cache/base-cache';
+import { BaseCache } from '../cache/base-cache';
 import type { Version } from '../cache/keys';
 import { currentScope, followRenders, type RenderScope, runInScope } from '../cache/render-scope';
 import { tagNames } from '../cache/tag-names';
 import { caches } from '../caches';
+import { InvalidCacheBackendError } from '../errors';
 import { makeTemplateFragmentKey } from './fragment-key';
 import { FragmentScope } from './fragment-scope';
 import { fragmentSeconds } from './fragment-timeout';
 import { tellFragment } from './outcomes';
+import { RenderFailure } from './render-failure';
 import type { Fragment, FragmentPlace } from './stored-fragment';
 
 /** Options of `cacheFragment`. */
@@ -88,10 +90,17 @@ export class FragmentRequest {
     return html;
   }
 
-  /** Told that it could not be rendered. */
-  fail(): void {
+  /** What tells all who wait that it could not be rendered. */
+  failure(thrown: unknown): RenderFailure {
+    return new RenderFailure(thrown, [...(this.#scope?.tags ?? [])]);
+  }
+
+  /** Told why it cannot be shown. @returns what to throw */
+  failed(error: unknown): unknown {
+    const isFailure = error instanceof RenderFailure;
     // What is shown in its place depends on them as well.
-    this.#outer?.addTags([...this.#tags, ...(this.#scope?.tags ?? [])]);
+    this.#outer?.addTags([...this.#tags, ...(isFailure ? error.tags : [])]);
+    return isFailure ? error.cause : error;
   }
 }
 
@@ -102,7 +111,14 @@ function fragmentCache(using: string | BaseCache | undefined): BaseCache {
       ? (caches.template_fragments as BaseCache)
       : caches.default;
   }
-  return typeof using === 'string' ? (caches[using] as BaseCache) : using;
+  const cache: unknown = typeof using === 'string' ? caches[using] : using;
+  // Names of what else `caches` has are those of no cache.
+  if (cache instanceof BaseCache) return cache;
+  const alias = String(using);
+  throw new InvalidCacheBackendError(
+    `${JSON.stringify(alias)} is no cache to keep fragments in. Give the alias of one, or the cache itself.`,
+    alias,
+  );
 }
 
 /** Before anything is rendered. */

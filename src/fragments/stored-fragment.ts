@@ -2,8 +2,12 @@ import type { BaseCache } from '../cache/base-cache';
 import type { Version } from '../cache/keys';
 import { warnSeldom } from '../cache/warn-seldom';
 import { InvalidCacheKeyError } from '../errors';
+import { RenderFailure } from './render-failure';
 
-/** How long a fragment waits for another request that renders it, before it is rendered once more. */
+/**
+ * How long a fragment waits for its cache, or for another request that renders it, before the page
+ * goes on without them.
+ */
 const WAIT_MS = 10_000;
 
 /** A fragment as it is stored. */
@@ -23,19 +27,13 @@ export interface FragmentPlace {
   readonly seconds: number | null;
 }
 
-/** Tells that it was the fragment that could not be rendered, and not the cache that failed. */
-class RenderFailure extends Error {
-  constructor(override readonly cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause));
-  }
-}
-
 /**
  * The fragment that is stored; else made, by one of those who ask at the time, and stored.
  *
  * @returns `undefined` if it was neither found nor could be made and stored within some time, because
  *   the cache fails or another takes long.
- * @throws {@link InvalidCacheKeyError} If the backend cannot have its key; what `make` throws.
+ * @throws {@link InvalidCacheKeyError} If the backend cannot have its key; the {@link RenderFailure}
+ *   of whoever made it.
  */
 export async function storedFragment(
   place: FragmentPlace,
@@ -45,13 +43,13 @@ export async function storedFragment(
   const { keepsTags } = cache;
   let making: Promise<Fragment> | undefined;
   let isLate = false;
+  let isMade = false;
   const run = async (): Promise<Fragment | undefined> => {
     // The page goes on with a fragment of its own: it may be gone, or be what would be written into.
     if (isLate) return undefined;
     making = make();
-    const made = await making.catch((error) => {
-      throw new RenderFailure(error);
-    });
+    const made = await making;
+    isMade = true;
     // Where entries have no tags, it would outlive the purge of its own.
     return keepsTags || made.tags.length === 0 ? made : undefined;
   };
@@ -66,11 +64,13 @@ export async function storedFragment(
     });
     const found = await unlessLate(finding, () => {
       isLate = making === undefined;
-      return isLate;
+      return isLate || isMade;
     });
     if (isFragment(found)) return found;
     // Whatever it is, it is in the way.
-    if (found !== undefined && making === undefined) await cache.delete(key, { version });
+    if (found !== undefined && making === undefined) {
+      await unlessLate(cache.delete(key, { version }), () => true);
+    }
   } catch (error) {
     rethrowUnlessCacheFailed(error);
   }
@@ -89,12 +89,8 @@ export function storedFragmentAtOnce(
 ): Fragment | undefined {
   let made: Fragment | undefined;
   const run = (): Fragment => {
-    try {
-      made = make();
-      return made;
-    } catch (error) {
-      throw new RenderFailure(error);
-    }
+    made = make();
+    return made;
   };
   try {
     const tags = (value: Fragment) => value.tags;
@@ -111,8 +107,7 @@ export function storedFragmentAtOnce(
 
 /** Warns of a cache that fails. @throws what is no failure of the cache. */
 function rethrowUnlessCacheFailed(error: unknown): void {
-  if (error instanceof RenderFailure) throw error.cause;
-  if (error instanceof InvalidCacheKeyError) throw error;
+  if (error instanceof RenderFailure || error instanceof InvalidCacheKeyError) throw error;
   const reason = error instanceof Error ? error.message : String(error);
   warnSeldom('fragment', `Fragments are rendered each time, as their cache fails: ${reason}`, {
     type: 'CacheFragmentWarning',
@@ -120,15 +115,16 @@ function rethrowUnlessCacheFailed(error: unknown): void {
   });
 }
 
-/** What `finding` comes to, or `undefined` if after some time it `isToEnd`. */
+/** What `finding` comes to, or `undefined` as soon as it has taken some time and `isToEnd`. */
 function unlessLate<T>(finding: Promise<T>, isToEnd: () => boolean): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
+    // Again and again: what takes long at first may be the rendering, and then the cache.
+    const timer = setInterval(() => {
       if (isToEnd()) resolve(undefined);
     }, WAIT_MS);
     // Whoever waits has a client, and without one there is nothing to stay alive for.
     timer.unref();
-    finding.finally(() => clearTimeout(timer)).then(resolve, reject);
+    finding.finally(() => clearInterval(timer)).then(resolve, reject);
   });
 }
 

@@ -19,10 +19,12 @@ import { freshCaches } from '../support/fresh-caches';
 import { MapCache } from '../support/map-cache';
 import { catchWarnings } from '../support/process-warnings';
 import { settled } from '../support/settled';
+import { tempDirectories } from '../support/temp-directory';
 
 freshCaches({ other: { location: 'other' } });
 const clock = stopClock();
 const warnings = catchWarnings();
+const directory = tempDirectories();
 
 /** A fragment that tells how often it was rendered. */
 function counted(text = 'made') {
@@ -144,6 +146,11 @@ describe('the cache', () => {
     const shown = cacheFragment(60, 'a', [], render, { using: 'nowhere' });
     await expect(shown).rejects.toThrow(InvalidCacheBackendError);
     await expect(shown).rejects.toThrow('"nowhere" is not configured');
+    for (const using of ['all', 'closeAll', 'constructor', null]) {
+      const other = cacheFragment(60, 'a', [], render, { using: using as string });
+      await expect(other).rejects.toThrow(InvalidCacheBackendError);
+      await expect(other).rejects.toThrow(`"${using}"`);
+    }
     expect(render).not.toHaveBeenCalled();
   });
 
@@ -287,6 +294,31 @@ describe('at the same time', () => {
     }
   });
 
+  test.each<[string, Partial<Record<'endFill' | 'delete', () => Promise<boolean>>>]>([
+    ['stores what was rendered', { endFill: () => new Promise(() => {}) }],
+    ['deletes what is in the way', { delete: () => new Promise(() => {}) }],
+  ])('nobody waits for ever while the cache %s', async (_what, stuck) => {
+    const using = Object.assign(new LocMemCache('stuck'), stuck);
+    await using.clear();
+    if ('delete' in stuck) await using.set(makeTemplateFragmentKey('a'), 'in the way');
+    const { render } = counted();
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'Date', 'performance'] });
+    try {
+      const gate = deferred();
+      const slow = () => gate.promise.then(render);
+      const shown = cacheFragment(60, 'a', [], slow, { using });
+      await settled();
+      // What takes this long at first is not the cache.
+      jest.advanceTimersByTime(10_000);
+      gate.resolve();
+      await settled();
+      jest.advanceTimersByTime(10_000);
+      expect(await Promise.race([shown, settled().then(() => 'stuck')])).toBe('made 1');
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
   test('a fragment within itself does not wait for itself', async () => {
     const shown = await cacheFragment(60, 'a', [], async () => {
       const inner = await cacheFragment(60, 'b', [], () => cacheFragment(60, 'a', [], () => 'in'));
@@ -356,6 +388,40 @@ describe('tags', () => {
     await show();
     await caches.default.invalidateTags(['a']);
     expect(await show()).toEqual(['a 2', 'b 1']);
+  });
+
+  test('purged while one is shown in another have both rendered anew', async () => {
+    configureCaches({ default: { backend: 'file', location: directory() } });
+    let version = 1;
+    const inner = () =>
+      cacheFragment(60, 'in', [], () => {
+        cacheTags('row');
+        return `version ${version}`;
+      });
+    await inner();
+    version = 2;
+    const shown = deferred();
+    const gate = deferred();
+    const outer = () =>
+      cacheFragment(60, 'out', [], async () => {
+        const html = await inner();
+        shown.resolve();
+        await gate.promise;
+        return html;
+      });
+    // It begins once the purge is told of, and shows the one within before that has come to its end.
+    const { store } = caches.default.tags;
+    const log = store.log.bind(store);
+    let first: Promise<string> | undefined;
+    store.log = async (names) => {
+      await log(names);
+      first ??= outer();
+      await shown.promise;
+    };
+    await caches.default.invalidateTags(['row']);
+    gate.resolve();
+    await first;
+    expect(await outer()).toBe('version 2');
   });
 
   test('purged while it is rendered keep it from being stored', async () => {

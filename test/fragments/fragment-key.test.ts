@@ -48,6 +48,12 @@ test('a text of its own tells an object from others', () => {
   expect(makeTemplateFragmentKey('a', ['[object Object]'])).toMatch(/^template\.cache\.a\./);
 });
 
+test('bytes are told apart, also those that are no text', () => {
+  const key = (...bytes: number[]) => makeTemplateFragmentKey('a', [Buffer.from(bytes)]);
+  expect(key(0xff)).not.toBe(key(0xfe));
+  expect(key(0xff)).toBe(makeTemplateFragmentKey('a', [Uint8Array.of(0xff)]));
+});
+
 test.each<[string, unknown, unknown, string]>([
   ['an object that looks like any other', 'nav', [1, { id: 7 }], 'item 2 .* is an object'],
   ['one in a list', 'nav', [[{ id: 7 }]], 'item 1 .* is an object'],
