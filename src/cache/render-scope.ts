@@ -14,16 +14,16 @@ export interface RenderScope {
  */
 let scopes: AsyncLocalStorage<RenderScope> | undefined;
 
-/** Pages that began to be rendered before that. */
-const unfollowed = new Set<RenderScope>();
+/** By their runs, pages that began to be rendered before that. */
+const unfollowed = new Map<object, RenderScope>();
 
 /** Any of them may show what is rendered in none that is known. */
 const anyUnfollowed: RenderScope = {
   addTags(tags) {
-    for (const scope of unfollowed) scope.addTags(tags);
+    for (const scope of unfollowed.values()) scope.addTags(tags);
   },
   addExpiry(expiresAt) {
-    for (const scope of unfollowed) scope.addExpiry(expiresAt);
+    for (const scope of unfollowed.values()) scope.addExpiry(expiresAt);
   },
 };
 
@@ -34,17 +34,26 @@ export function followRenders(): void {
 
 /** What is being rendered around this, as far as that is known; perhaps more than that. */
 export function currentScope(): RenderScope | undefined {
-  return scopes?.getStore() ?? (unfollowed.size > 0 ? anyUnfollowed : undefined);
+  return followedScope() ?? (unfollowed.size > 0 ? anyUnfollowed : undefined);
 }
 
-/** Calls `work`, in which `scope` is what is being rendered, across `await` as well. */
-export function runInScope<T>(scope: RenderScope, work: () => T): T {
+/** What is known to be rendered around this. Fragments always are. */
+export function followedScope(): RenderScope | undefined {
+  return scopes?.getStore();
+}
+
+/**
+ * Calls `work`, in which `scope` is what is being rendered, across `await` as well.
+ *
+ * @param run - By which {@link leaveScope} is told that it is over.
+ */
+export function runInScope<T>(scope: RenderScope, work: () => T, run: object = scope): T {
   if (scopes !== undefined) return scopes.run(scope, work);
-  unfollowed.add(scope);
+  unfollowed.set(run, scope);
   return work();
 }
 
-/** To be called once what `scope` stands for is rendered, or given up. */
-export function leaveScope(scope: RenderScope): void {
-  unfollowed.delete(scope);
+/** To be called once what is rendered in this run is there, or given up. */
+export function leaveScope(run: object): void {
+  unfollowed.delete(run);
 }

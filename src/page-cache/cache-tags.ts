@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { currentScope, followRenders } from '../cache/render-scope';
+import { currentScope, followedScope, followRenders } from '../cache/render-scope';
 import type { Response } from '../headers/middleware';
 import { onResponseHead } from '../headers/on-response-head';
 import { type HeaderValue, headerLines } from '../http/header-value';
@@ -44,7 +44,8 @@ export function cacheTags(first: Response | string, ...others: string[]): void {
   }
   checkTags(others);
   addTags(first, others);
-  currentScope()?.addTags(others);
+  // Of the pages, it is the one that is named.
+  followedScope()?.addTags(others);
 }
 
 /** Gives tags to a response alone. */

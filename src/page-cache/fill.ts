@@ -190,7 +190,11 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
 
   /** Runs the handlers, whose fragments are part of this page. */
   run(next: Next): void {
-    runInScope(this.#scope, next);
+    const leave = () => leaveScope(this);
+    // Handlers need not answer a client that is gone.
+    this.#res.once('close', leave);
+    runInScope(this.#scope, next, this);
+    if (this.#res.destroyed) leave();
   }
 
   mayReplace(): boolean {
@@ -537,7 +541,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   }
 
   #land(landing: Landing): void {
-    leaveScope(this.#scope);
+    leaveScope(this);
     this.#flight?.land(landing);
     const run = detachedRunOf(this.#req);
     if (run?.key === this.#storageKey) run.land(landing);

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { get } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import {
   cacheFragment,
   cachePage,
@@ -10,6 +13,7 @@ import {
 import express, { type Express } from 'express';
 import { stopClock } from '../support/clock';
 import { deferred } from '../support/deferred';
+import { eventually } from '../support/eventually';
 import { freshCaches } from '../support/fresh-caches';
 import { pageApp } from '../support/page-app';
 import { settled } from '../support/settled';
@@ -37,6 +41,62 @@ test('the first page of all that shows a fragment has its tags', async () => {
   await visit(app, '/page').expect('page 3');
   await visit(app, '/plain').expect('plain 1');
   await visit(app, '/page').expect('page 3');
+});
+
+test('before that, tags that are given to a page are not those of another', async () => {
+  jest.resetModules();
+  const fresh: typeof import('cachewright') = require('cachewright');
+  const gate = deferred();
+  const begun = deferred();
+  let calls = 0;
+  const app = express();
+  app.use(fresh.updateCache(), fresh.fetchFromCache());
+  app.get('/slow', async (_req, res) => {
+    const call = ++calls;
+    begun.resolve();
+    await gate.promise;
+    res.send(`slow ${call}`);
+  });
+  app.get('/fast', (_req, res) => {
+    fresh.cacheTags(res, 'fast');
+    res.send(`fast ${++calls}`);
+  });
+  const slow = visit(app, '/slow').expect('slow 1').then();
+  await begun.promise;
+  await visit(app, '/fast').expect('fast 2');
+  gate.resolve();
+  await slow;
+  await fresh.caches.default.invalidateTags(['fast']);
+  await visit(app, '/slow').expect('slow 1');
+  await visit(app, '/fast').expect('fast 3');
+});
+
+test('nor is a page remembered whose client left before it was answered', async () => {
+  jest.resetModules();
+  const fresh: typeof import('cachewright') = require('cachewright');
+  const { currentScope }: typeof import('../../src/cache/render-scope') =
+    require('../../src/cache/render-scope');
+  const begun = deferred();
+  const closed = deferred();
+  const app = express();
+  app.use(fresh.updateCache(), fresh.fetchFromCache());
+  app.get('/', (_req, res) => {
+    res.on('close', closed.resolve);
+    begun.resolve();
+  });
+  const server = app.listen(0, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const leaving = get({ port, host: '127.0.0.1' }).on('error', () => {});
+    await begun.promise;
+    expect(currentScope()).toBeDefined();
+    leaving.destroy();
+    await closed.promise;
+    expect(currentScope()).toBeUndefined();
+  } finally {
+    server.close();
+  }
 });
 
 /** A page of two fragments, which say how often they were made. */
@@ -181,6 +241,36 @@ describe('a page', () => {
     await visit(app, '/').expect('broken 3');
     expect(await caches.default.hasKey(makeTemplateFragmentKey('a'))).toBe(false);
   });
+});
+
+test('all pages that show something in place of a fragment that fails have its tags', async () => {
+  const gate = deferred();
+  const caught: string[] = [];
+  const app = express();
+  app.use(updateCache(), fetchFromCache());
+  let runs = 0;
+  app.get('/:page', async (_req, res) => {
+    const fail = async () => {
+      cacheTags('late');
+      caught.push('run');
+      await gate.promise;
+      throw new Error('broken');
+    };
+    const run = ++runs;
+    const part = cacheFragment(60, 'a', [], fail);
+    res.send(`${await part.catch((error: Error) => error.message)} ${run}`);
+  });
+  const first = visit(app, '/1').expect('broken 1').then();
+  await eventually(() => expect(runs).toBe(1));
+  const second = visit(app, '/2').expect('broken 2').then();
+  await eventually(() => expect(runs).toBe(2));
+  await settled();
+  gate.resolve();
+  await Promise.all([first, second]);
+  expect(caught).toEqual(['run']);
+  await caches.default.invalidateTags(['late']);
+  await visit(app, '/1').expect('broken 3');
+  await visit(app, '/2').expect('broken 4');
 });
 
 describe('cacheTags() without a response', () => {
