@@ -16,7 +16,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { getResults, runTests } from 'http-cache-tests/client/runner.mjs';
+import { runTests } from 'http-cache-tests/client/runner.mjs';
+import { makeCacheTest, testResults } from 'http-cache-tests/client/test.mjs';
 import suites from 'http-cache-tests/tests/index.mjs';
 import fetch from 'node-fetch';
 
@@ -59,7 +60,14 @@ try {
   if (chosen.length === 0) throw new Error(`There is no test ${values.id}.`);
   if (values.id !== undefined) for (const test of chosen) test.dump = true;
   await runTests([{ tests: chosen }], fetch, false, `http://127.0.0.1:${gatewayPort}`);
-  report(chosen, getResults());
+  // What fails by itself fails again. What fails for a machine that was busy for seconds, or for a
+  // page of another test whose purge took this one's with it, does not, and is told of.
+  const failed = chosen.filter(({ id }) => testResults[id] !== true);
+  for (const { id } of failed) delete testResults[id];
+  await Promise.all(failed.map(makeCacheTest));
+  report(chosen, testResults);
+  const passed = failed.filter(({ id }) => testResults[id] === true);
+  for (const { id } of passed) console.log(`${id} passed only when it was run once more.`);
 } finally {
   for (const child of children) child.kill();
   rmSync(folder, { recursive: true, force: true });

@@ -4,10 +4,13 @@ import { hash } from 'node:crypto';
 export const EVERYTHING = 'all';
 
 /**
- * Counters for URLs, and for prefixes, of which there is no end. A few of them share one, so that
- * with one URL another may be purged now and then.
+ * Counters for URLs, of which there is no end. A few of them share one, so that with one URL another
+ * may be purged now and then.
  */
-const BUCKETS = 2 ** 14;
+const URL_BUCKETS = 2 ** 17;
+
+/** The same for prefixes, which are fewer, and seldom purged. */
+const PREFIX_BUCKETS = 2 ** 14;
 
 /** Counters for removals of pages by key, which only pages that are being made look at. */
 const REMOVAL_BUCKETS = 2 ** 10;
@@ -42,7 +45,7 @@ export function tagNames(tags: Iterable<string>, what: string): string[] {
 
 /** The counter of this URL alone. @throws TypeError if it is not absolute. */
 export function nameOfUrl(url: string): string {
-  return bucketName('u', withoutFragment(checkAbsolute(url)));
+  return bucketOfUrl(withoutFragment(checkAbsolute(url)));
 }
 
 /**
@@ -69,13 +72,13 @@ export function nameOfPrefix(prefix: string): string {
     );
   }
   const deepest = prefixesOf(path).at(-1);
-  return deepest === undefined ? EVERYTHING : bucketName('p', deepest);
+  return deepest === undefined ? EVERYTHING : bucketOfPrefix(deepest);
 }
 
 /** Counters of all pages of this URL: of everything, the URL itself, and the paths above it. */
 export function namesOfPage(url: string): string[] {
-  const prefixes = prefixesOf(pathOf(url)).map((prefix) => bucketName('p', prefix));
-  return [EVERYTHING, bucketName('u', url), ...prefixes];
+  const prefixes = prefixesOf(pathOf(url)).map(bucketOfPrefix);
+  return [EVERYTHING, bucketOfUrl(url), ...prefixes];
 }
 
 /**
@@ -143,8 +146,12 @@ function isAbsolute(url: string): boolean {
   return /^[a-z][a-z\d+.-]*:\/\/[^/]/i.test(url);
 }
 
-function bucketName(kind: string, what: string): string {
-  return bucketOf(kind, hash('md5', what), BUCKETS);
+function bucketOfUrl(url: string): string {
+  return bucketOf('u', hash('md5', url), URL_BUCKETS);
+}
+
+function bucketOfPrefix(prefix: string): string {
+  return bucketOf('p', hash('md5', prefix), PREFIX_BUCKETS);
 }
 
 function bucketOf(kind: string, digest: string, buckets: number): string {
