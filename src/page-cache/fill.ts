@@ -494,7 +494,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
         after(confirm(), (counters) => settle(place, counters)),
       );
       if (!(settled instanceof Promise)) return;
-      if (this.#flight !== undefined) this.#flight.isConfirming = true;
+      this.#flight?.confirmWithin(this.#settings.readTimeoutMs);
       finishBeforeClose(this.#settings, settled.catch(fail));
     } catch (error) {
       fail(error);

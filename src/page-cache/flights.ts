@@ -1,7 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import type { BaseCache } from '../cache/base-cache';
+import { withDeadline } from '../cache/deadline';
 import type { MaybePromise } from '../cache/maybe-promise';
 import type { Counters } from '../cache/tags';
+import { CacheUnavailableError } from '../errors';
 import type { StoredResponse } from './stored-response';
 
 /** How the run of a handler ended, for those who wait for what it makes. */
@@ -43,6 +45,8 @@ export interface Lease {
 /** One run of the handlers for a page. */
 export class Flight {
   readonly landing: Promise<Landing>;
+  /** Fulfilled if those who wait should wait no longer, as the cache does not answer. */
+  readonly released: Promise<'released'>;
   /**
    * Whether it is being found out that the page was not purged while it was made, or whether another
    * process has made it. Whoever comes now may have come after a purge that this does not tell of
@@ -52,16 +56,30 @@ export class Flight {
   #lease: Lease | undefined;
   readonly #begunAt = performance.now();
   #land!: (landing: Landing) => void;
+  #release!: (released: 'released') => void;
 
   constructor() {
     this.landing = new Promise((resolve) => {
       this.#land = resolve;
+    });
+    this.released = new Promise((resolve) => {
+      this.#release = resolve;
     });
   }
 
   /** Whether it takes so long already that nobody should begin to wait for it. */
   isOlderThan(ms: number): boolean {
     return performance.now() - this.#begunAt > ms;
+  }
+
+  /** From here on the cache alone is waited for, which has so many milliseconds to answer. */
+  confirmWithin(ms: number): void {
+    this.isConfirming = true;
+    withDeadline(
+      () => this.landing,
+      ms,
+      () => new CacheUnavailableError(`The page was not confirmed within ${ms} ms.`, 'timeout'),
+    ).catch(() => this.#release('released'));
   }
 
   /** Keeps other processes from the page until the flight has landed. */

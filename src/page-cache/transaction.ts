@@ -262,7 +262,8 @@ export class PageTransaction {
     }
     if (leftMs <= 0) return this.#run(lookup, next, undefined);
     const isInTime = !flight.isConfirming;
-    return settledWithin(flight.landing, leftMs).then((landing) =>
+    const arrival = Promise.race([flight.landing, flight.released]);
+    return settledWithin(arrival, leftMs).then((landing) =>
       this.#afterWaiting(landing, isInTime, lookup, next, deadline),
     );
   }
@@ -320,7 +321,7 @@ export class PageTransaction {
   }
 
   async #afterWaiting(
-    landing: Landing | undefined,
+    landing: Landing | 'released' | undefined,
     isInTime: boolean,
     lookup: PageLookup,
     next: Next,
@@ -329,10 +330,13 @@ export class PageTransaction {
     // Nobody is there to be answered.
     if (this.#res.destroyed) return;
     if (landing === undefined) return this.#join(lookup, next, deadline);
+    if (landing === 'released') return this.#run({ ...lookup, isBlind: true }, next, undefined);
     if (landing.kind === 'uncacheable') return this.#run(lookup, next, undefined);
     if (landing.kind === 'stored') {
-      const isMine = this.#isMine(landing) && (isInTime || (await this.#isCurrent(landing)));
-      if (isMine) return this.#hit(landing.response, { collapsed: true });
+      const isMine = this.#isMine(landing);
+      const isCurrent = !isMine || isInTime || (await this.#isCurrent(landing));
+      if (isCurrent === undefined) return this.#run({ ...lookup, isBlind: true }, next, undefined);
+      if (isMine && isCurrent) return this.#hit(landing.response, { collapsed: true });
       await settledWithin(landing.written, deadline - performance.now());
     }
     return this.#search(next, deadline);
@@ -356,13 +360,13 @@ export class PageTransaction {
   }
 
   /** Whether it is known not to have been purged or removed until now. */
-  async #isCurrent({ counters }: Landing & { kind: 'stored' }): Promise<boolean> {
+  async #isCurrent({ counters }: Landing & { kind: 'stored' }): Promise<boolean | undefined> {
     if (counters === undefined) return false;
     try {
       return await areCurrent(this.settings, counters);
-    } catch {
-      // The look-up that follows will tell of it.
-      return false;
+    } catch (error) {
+      reportFailure(this.settings, error, { operation: 'read', key: this.#key!.base });
+      return undefined;
     }
   }
 
