@@ -1,7 +1,8 @@
 import { cacheView } from 'cachewright';
-import type { Express } from 'express';
+import type { Express, Response } from 'express';
 import { appRender } from './app-render';
 import { type CorpusEngine, type CorpusPage, LOCALS } from './corpus';
+import type { FragmentCall } from './helper-facts';
 
 /** A page that shows views as fragments. */
 export interface ViewsPage extends CorpusPage {
@@ -41,4 +42,15 @@ export function cachedViews(appOf: (views: string) => Express): CorpusEngine<Vie
       );
     },
   };
+}
+
+/** Answers with a page that shows the view `fragment` as one. */
+export async function showCachedView(
+  res: Response,
+  page: string,
+  { timeout, name, varyOn, text, options }: FragmentCall,
+): Promise<void> {
+  const locals = async () => ({ text: await text() });
+  const fragment = await cacheView(res, timeout, 'fragment', varyOn, locals, { name, ...options });
+  res.render(page, { fragment });
 }

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { cacheFragment, cacheView } from 'cachewright';
+import { cacheFragment } from 'cachewright';
 import express, { type Express } from 'express';
 import Handlebars from 'handlebars';
 import { freshCaches } from '../../support/fresh-caches';
-import { cachedViews } from './cached-views';
+import { cachedViews, showCachedView } from './cached-views';
 import { describeCorpus } from './corpus';
 import { HANDLEBARS_PAGES } from './handlebars-corpus';
 import { describeHelperFacts } from './helper-facts';
@@ -16,12 +16,7 @@ describeHelperFacts('Handlebars', {
     'fragment.hbs': '{{text}}',
   },
   use: (app, views) => useHandlebars(app, views),
-  show: async (res, page, { timeout, name, varyOn, text, options }) => {
-    const locals = async () => ({ text: await text() });
-    res.render(page, {
-      fragment: await cacheView(res, timeout, 'fragment', varyOn, locals, { name, ...options }),
-    });
-  },
+  show: showCachedView,
 });
 
 describeCorpus(

@@ -1,8 +1,8 @@
-import { cacheFragment, cacheView } from 'cachewright';
+import { cacheFragment } from 'cachewright';
 import express from 'express';
 import pug from 'pug';
 import { freshCaches } from '../../support/fresh-caches';
-import { cachedViews } from './cached-views';
+import { cachedViews, showCachedView } from './cached-views';
 import { describeCorpus } from './corpus';
 import { describeHelperFacts } from './helper-facts';
 import { PUG_PAGES } from './pug-corpus';
@@ -14,12 +14,7 @@ describeHelperFacts('Pug', {
     'fragment.pug': '= text',
   },
   use: (app) => app.set('view engine', 'pug'),
-  show: async (res, page, { timeout, name, varyOn, text, options }) => {
-    const locals = async () => ({ text: await text() });
-    res.render(page, {
-      fragment: await cacheView(res, timeout, 'fragment', varyOn, locals, { name, ...options }),
-    });
-  },
+  show: showCachedView,
 });
 
 describeCorpus(
