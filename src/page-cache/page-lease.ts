@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { CacheUnavailableError } from '../errors';
 import type { Landing } from './flights';
 import { backendOf, finishBeforeClose, type PageSettings, reportFailure } from './page-settings';
 
@@ -26,8 +27,10 @@ export type Turn =
   | 'held'
   /** Another process has found that it cannot be stored. */
   | 'uncacheable'
-  /** The backend does not answer: each process is on its own. */
-  | 'unavailable';
+  /** The backend cannot tell: each process is on its own. */
+  | 'unavailable'
+  /** Nor did it say so in time: to ask it for anything else would cost the visitor as long again. */
+  | 'silent';
 
 /** What came of waiting for the process that renders a page. */
 export type Wait = 'released' | 'late' | Exclude<Turn, PageLease | 'held'>;
@@ -65,7 +68,7 @@ export class PageLease {
       return (await cache.readLease(key, readTimeoutMs)) === UNCACHEABLE ? UNCACHEABLE : 'held';
     } catch (error) {
       reportFailure(settings, error, { operation: 'write', key: lease.#key });
-      return 'unavailable';
+      return silenceOf(error);
     }
   }
 
@@ -91,7 +94,7 @@ export class PageLease {
         if (holder === UNCACHEABLE) return UNCACHEABLE;
       } catch (error) {
         reportFailure(settings, error, { operation: 'read', key });
-        return 'unavailable';
+        return silenceOf(error);
       }
     }
   }
@@ -138,6 +141,12 @@ export class PageLease {
       return false;
     }
   }
+}
+
+/** What it means for a page that this came of asking for its lease. */
+function silenceOf(error: unknown): 'silent' | 'unavailable' {
+  const isSilent = error instanceof CacheUnavailableError && error.reason === 'timeout';
+  return isSilent ? 'silent' : 'unavailable';
 }
 
 function leaseKey(storageKey: string): string {

@@ -282,6 +282,7 @@ export class PageTransaction {
         turn === 'held' ? await PageLease.waitForRelease(settings, storageKey, deadline) : turn;
       // Nobody is there to be answered; one of those who wait takes over.
       if (this.#res.destroyed) return flight.land({ kind: 'failed' });
+      if (outcome === 'silent') return this.#run({ ...lookup, isBlind: true }, next, flight);
       if (outcome === 'late' || outcome === 'unavailable') return this.#run(lookup, next, flight);
       if (outcome === 'uncacheable') {
         this.#flights()?.markUncacheable(storageKey, Date.now());
@@ -439,7 +440,7 @@ export class PageTransaction {
     const { settings } = this;
     if (!backendOf(settings).isShared) return true;
     const turn = await PageLease.take(settings, storageKey);
-    if (turn === 'unavailable') return true;
+    if (turn === 'unavailable' || turn === 'silent') return true;
     if (turn instanceof PageLease) {
       flight.holdUnder(turn);
       flight.isConfirming = true;

@@ -1,5 +1,11 @@
 import { request } from 'node:http';
-import { FileBasedCache, fetchFromCache, type PageCacheOptions, updateCache } from 'cachewright';
+import {
+  CacheUnavailableError,
+  FileBasedCache,
+  fetchFromCache,
+  type PageCacheOptions,
+  updateCache,
+} from 'cachewright';
 import connect from 'connect';
 import { stopClock } from '../support/clock';
 import { freshCaches } from '../support/fresh-caches';
@@ -350,6 +356,21 @@ describe('when the backend does not answer', () => {
     release();
     expect(new Set(await texts(answers)).size).toBe(2);
     expect(origin.calls).toBe(2);
+  });
+
+  test('who had no answer in time asks it for nothing else before the page is rendered', async () => {
+    const { processes, underWay, release } = await open(page, 1, { onError: () => {} });
+    const { cache, ask } = processes[0]!;
+    cache.acquireLease = async () => {
+      throw new CacheUnavailableError('It took longer than 100 ms.', 'timeout');
+    };
+    const readCounters = jest.spyOn(cache, 'readCounters');
+    const answer = ask();
+    await until(() => underWay() === 1);
+    expect(readCounters).not.toHaveBeenCalled();
+    release();
+    const { lines } = await answer;
+    expect(lines.find((line) => /^cache-status/i.test(line))).toMatch(/look-up-failed/);
   });
 
   test('it is not asked for a lease by who could not look up the page', async () => {
