@@ -1,12 +1,13 @@
 import type { BaseCache, CacheParams } from 'cachewright';
 import { describeClear } from './contract/clear';
-import type { CacheContractTraits, OpenCache } from './contract/context';
+import type { CacheContractTraits, ContractContext, OpenCache } from './contract/context';
 import { describeCounters } from './contract/counters';
 import { describeCulling } from './contract/culling';
 import { describeEntries } from './contract/entries';
 import { describeGetOrSet } from './contract/get-or-set';
 import { describeKeys } from './contract/keys';
 import { describeMany } from './contract/many';
+import { testsOfTime, waited } from './contract/passing-time';
 import { describeTimeouts } from './contract/timeouts';
 import { describeTouch } from './contract/touch';
 import { describeValues } from './contract/values';
@@ -16,7 +17,7 @@ export type { CacheContractTraits, OpenCache } from './contract/context';
 
 /** As local memory has them. */
 const DEFAULT_TRAITS: Required<CacheContractTraits> = {
-  advance: (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000)),
+  advance: waited,
   sharesStore: true,
   fractionalTimeouts: true,
   fractionalDeltas: true,
@@ -69,11 +70,12 @@ export function describeCacheContract(
       await Promise.all(backends.map((backend) => backend.close()));
     });
 
-    const context = {
+    const cache = () => opened[0]!;
+    const context: ContractContext = {
       traits: allTraits,
-      cache: () => opened[0]!,
+      cache,
       another,
-      advance: async (seconds: number) => allTraits.advance(seconds),
+      testOfTime: testsOfTime(allTraits.advance, cache, another),
     };
     describeEntries(context);
     describeMany(context);

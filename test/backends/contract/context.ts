@@ -72,6 +72,15 @@ export interface CacheContractTraits {
   readonly keyFaults?: 'warn' | 'throw';
 }
 
+/** What a test works on. */
+export interface Subject {
+  /** A backend with default settings. */
+  readonly cache: BaseCache;
+  /** Another backend on the same store. */
+  another(params?: CacheParams): Promise<BaseCache>;
+  advance(seconds: number): Promise<void>;
+}
+
 /** What each part of the suite works on. */
 export interface ContractContext {
   readonly traits: Required<CacheContractTraits>;
@@ -79,8 +88,6 @@ export interface ContractContext {
   cache(): BaseCache;
   /** Another backend on the same store. */
   another(params?: CacheParams): Promise<BaseCache>;
-  advance(seconds: number): Promise<void>;
+  /** A test that lets time pass, and touches nothing but what it is given. */
+  testOfTime(name: string, body: (subject: Subject) => Promise<void>): void;
 }
-
-/** Long enough for tests in which a server's time really passes. */
-export const PATIENCE_MS = 180_000;

@@ -1,9 +1,9 @@
 import type { BaseCache } from 'cachewright';
-import { type ContractContext, PATIENCE_MS } from './context';
+import type { ContractContext } from './context';
 
 /** `incr` and `decr`. */
 export function describeCounters(context: ContractContext): void {
-  const { advance } = context;
+  const { testOfTime } = context;
   const { fractionalDeltas, negativeCounters, incrKeepsTimeout, atomicIncr } = context.traits;
 
   describe('counters', () => {
@@ -86,9 +86,9 @@ export function describeCounters(context: ContractContext): void {
       expect(await cache.get('key')).toBe(low);
     });
 
-    test(
+    testOfTime(
       `incr() ${incrKeepsTimeout ? 'keeps the time left' : 'gives the default timeout'} (API-22)`,
-      async () => {
+      async ({ advance, cache }) => {
         // Not for one second: servers that count by ticks may end that one at once, and busy
         // machines take their time.
         await cache.set('short', 1, 4);
@@ -99,7 +99,6 @@ export function describeCounters(context: ContractContext): void {
         expect(await cache.get('short')).toBe(incrKeepsTimeout ? undefined : 2);
         expect(await cache.get('lasting')).toBe(2);
       },
-      PATIENCE_MS,
     );
 
     if (atomicIncr) {

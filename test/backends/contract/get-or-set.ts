@@ -1,9 +1,9 @@
 import type { BaseCache } from 'cachewright';
-import { type ContractContext, PATIENCE_MS } from './context';
+import type { ContractContext } from './context';
 
 /** `getOrSet`, and its single flight. */
 export function describeGetOrSet(context: ContractContext): void {
-  const { advance } = context;
+  const { testOfTime } = context;
 
   describe('getOrSet', () => {
     let cache: BaseCache;
@@ -102,18 +102,14 @@ export function describeGetOrSet(context: ContractContext): void {
       await expect(cache.getOrSet('key', undefined)).rejects.toThrow(/"key"/);
     });
 
-    test(
-      'version and timeout are honoured (API-32)',
-      async () => {
-        expect(await cache.getOrSet('key', 1979, undefined, { version: 2 })).toBe(1979);
-        expect(await cache.get('key')).toBeUndefined();
-        expect(await cache.get('key', undefined, { version: 2 })).toBe(1979);
-        await cache.getOrSet('brief', 'value', 1);
-        await advance(2);
-        expect(await cache.hasKey('brief')).toBe(false);
-      },
-      PATIENCE_MS,
-    );
+    testOfTime('version and timeout are honoured (API-32)', async ({ advance, cache }) => {
+      expect(await cache.getOrSet('key', 1979, undefined, { version: 2 })).toBe(1979);
+      expect(await cache.get('key')).toBeUndefined();
+      expect(await cache.get('key', undefined, { version: 2 })).toBe(1979);
+      await cache.getOrSet('brief', 'value', 1);
+      await advance(2);
+      expect(await cache.hasKey('brief')).toBe(false);
+    });
 
     test('for 0 seconds the default is returned, and nothing stored (API-32)', async () => {
       expect(await cache.getOrSet('key', 'value', 0)).toBe('value');

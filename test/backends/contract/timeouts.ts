@@ -1,9 +1,9 @@
 import type { BaseCache } from 'cachewright';
-import { type ContractContext, PATIENCE_MS } from './context';
+import type { ContractContext } from './context';
 
 /** When entries expire. */
 export function describeTimeouts(context: ContractContext): void {
-  const { advance, another } = context;
+  const { another, testOfTime } = context;
   const { deleteReportsExpired, fractionalTimeouts } = context.traits;
 
   describe('timeouts', () => {
@@ -12,9 +12,9 @@ export function describeTimeouts(context: ContractContext): void {
       cache = context.cache();
     });
 
-    test(
+    testOfTime(
       'an entry is gone for get(), hasKey(), getMany() and add() (TMO-01, API-04, API-14)',
-      async () => {
+      async ({ advance, cache }) => {
         await cache.set('expire1', 'very quickly', 1);
         await cache.set('expire2', 'very quickly', 1);
         await cache.set('expire3', 'very quickly', 1);
@@ -27,23 +27,21 @@ export function describeTimeouts(context: ContractContext): void {
           expire2: 'newvalue',
         });
       },
-      PATIENCE_MS,
     );
 
-    test(
+    testOfTime(
       `delete() of an expired entry says ${deleteReportsExpired} (API-11)`,
-      async () => {
+      async ({ advance, cache }) => {
         await cache.set('key', 'value', 1);
         await advance(2);
         expect(await cache.delete('key')).toBe(deleteReportsExpired);
         expect(await cache.delete('key')).toBe(false);
       },
-      PATIENCE_MS,
     );
 
-    test(
+    testOfTime(
       'the default timeout holds where none is given (TMO-01, CONV-04)',
-      async () => {
+      async ({ advance, another }) => {
         const brief = await another({ timeout: 1 });
         await brief.set('set', 1);
         await brief.add('added', 1);
@@ -55,12 +53,11 @@ export function describeTimeouts(context: ContractContext): void {
           longer: 1,
         });
       },
-      PATIENCE_MS,
     );
 
-    test(
+    testOfTime(
       'null never expires, by set(), add(), setMany() or touch() (TMO-02, API-26)',
-      async () => {
+      async ({ advance, cache }) => {
         await cache.set('set', 'eggs', null);
         await cache.add('added', 'ham', null);
         await cache.setMany({ many: 'spam' }, null);
@@ -78,7 +75,6 @@ export function describeTimeouts(context: ContractContext): void {
         expect(await cache.add('added', 'other', null)).toBe(false);
         expect(await cache.get('added')).toBe('ham');
       },
-      PATIENCE_MS,
     );
 
     test('a default timeout of null stores without expiry (CFG-10)', async () => {
@@ -131,15 +127,14 @@ export function describeTimeouts(context: ContractContext): void {
       });
     });
 
-    test(
+    testOfTime(
       `half a second ${fractionalTimeouts ? 'counts' : 'is none'} (TMO-07)`,
-      async () => {
+      async ({ advance, cache }) => {
         await cache.set('key', 'value', 0.5);
         expect(await cache.hasKey('key')).toBe(fractionalTimeouts);
         await advance(1);
         expect(await cache.hasKey('key')).toBe(false);
       },
-      PATIENCE_MS,
     );
 
     test.each([

@@ -1,9 +1,9 @@
 import type { BaseCache } from 'cachewright';
-import { type ContractContext, PATIENCE_MS } from './context';
+import type { ContractContext } from './context';
 
 /** `touch`. */
 export function describeTouch(context: ContractContext): void {
-  const { advance, another } = context;
+  const { testOfTime } = context;
 
   describe('touch', () => {
     let cache: BaseCache;
@@ -11,24 +11,20 @@ export function describeTouch(context: ContractContext): void {
       cache = context.cache();
     });
 
-    test(
-      'gives a live entry a new timeout (API-24)',
-      async () => {
-        // Not for one second: servers that count by ticks may end that one at once, and busy
-        // machines take their time.
-        await cache.set('key', 'value', 4);
-        expect(await cache.touch('key', 9)).toBe(true);
-        await advance(5);
-        expect(await cache.get('key')).toBe('value');
-        await advance(5);
-        expect(await cache.get('key')).toBeUndefined();
-      },
-      PATIENCE_MS,
-    );
+    testOfTime('gives a live entry a new timeout (API-24)', async ({ advance, cache }) => {
+      // Not for one second: servers that count by ticks may end that one at once, and busy
+      // machines take their time.
+      await cache.set('key', 'value', 4);
+      expect(await cache.touch('key', 9)).toBe(true);
+      await advance(5);
+      expect(await cache.get('key')).toBe('value');
+      await advance(5);
+      expect(await cache.get('key')).toBeUndefined();
+    });
 
-    test(
+    testOfTime(
       'gives the default timeout where none is given (API-25)',
-      async () => {
+      async ({ advance, another }) => {
         const brief = await another({ timeout: 1 });
         await brief.set('shortened', 'value', 100);
         await brief.set('lasting', 'value', null);
@@ -37,7 +33,6 @@ export function describeTouch(context: ContractContext): void {
         await advance(2);
         expect(await brief.getMany(['shortened', 'lasting'])).toEqual({});
       },
-      PATIENCE_MS,
     );
 
     test('of a missing key says so, and creates nothing (API-25)', async () => {
@@ -59,15 +54,11 @@ export function describeTouch(context: ContractContext): void {
       expect(await cache.touch('key', timeout)).toBe(false);
     });
 
-    test(
-      'does not revive an expired entry (API-27)',
-      async () => {
-        await cache.set('key', 'value', 1);
-        await advance(2);
-        expect(await cache.touch('key', 100)).toBe(false);
-        expect(await cache.get('key')).toBeUndefined();
-      },
-      PATIENCE_MS,
-    );
+    testOfTime('does not revive an expired entry (API-27)', async ({ advance, cache }) => {
+      await cache.set('key', 'value', 1);
+      await advance(2);
+      expect(await cache.touch('key', 100)).toBe(false);
+      expect(await cache.get('key')).toBeUndefined();
+    });
   });
 }

@@ -1,9 +1,9 @@
 import type { BaseCache } from 'cachewright';
-import { type ContractContext, PATIENCE_MS } from './context';
+import type { ContractContext } from './context';
 
 /** Versions, prefixes and key functions, which keep entries apart. */
 export function describeVersions(context: ContractContext): void {
-  const { advance, another } = context;
+  const { another, testOfTime } = context;
   const { sharesStore } = context.traits;
 
   describe('versions and prefixes', () => {
@@ -77,20 +77,16 @@ export function describeVersions(context: ContractContext): void {
       expect(await cache.get('key', undefined, { version: 2 })).toBe('value');
     });
 
-    test(
-      'incrVersion() gives the default timeout (KEY-12)',
-      async () => {
-        // Not for one second: servers that count by ticks may end that one at once, and busy
-        // machines take their time.
-        const brief = await another({ timeout: 4 });
-        await brief.set('key', 'value', null);
-        await brief.incrVersion('key');
-        expect(await brief.get('key', undefined, { version: 2 })).toBe('value');
-        await advance(5);
-        expect(await brief.get('key', undefined, { version: 2 })).toBeUndefined();
-      },
-      PATIENCE_MS,
-    );
+    testOfTime('incrVersion() gives the default timeout (KEY-12)', async ({ advance, another }) => {
+      // Not for one second: servers that count by ticks may end that one at once, and busy
+      // machines take their time.
+      const brief = await another({ timeout: 4 });
+      await brief.set('key', 'value', null);
+      await brief.incrVersion('key');
+      expect(await brief.get('key', undefined, { version: 2 })).toBe('value');
+      await advance(5);
+      expect(await brief.get('key', undefined, { version: 2 })).toBeUndefined();
+    });
 
     if (sharesStore) {
       describeSharedStore(another);

@@ -105,7 +105,7 @@ describeWithServer('redis', 'what entries with tags ask of Redis', () => {
   });
   beforeEach(async () => {
     const options = { onFailure: () => {} };
-    cache = openAt({ location: proxy.url, stop: async () => {} }, { options });
+    cache = openAt({ location: proxy.url, masters: [server], stop: async () => {} }, { options });
     await cache.set('warm', 1, 60, { tags: ['tag'] });
     // The server has the scripts from then on.
     await cache.getOrSet('warmed', 1);

@@ -15,15 +15,14 @@ import { UNHURRIED } from '../../support/unhurried';
 export interface Place {
   readonly location: RedisLocation;
   readonly options?: RedisOptions;
-  /** Those whose time is moved. None: it has to pass. */
-  readonly masters?: readonly NetworkServer[];
+  readonly masters: readonly NetworkServer[];
   stop(): Promise<void>;
 }
 
 const TOPOLOGIES: Record<string, () => Promise<Place>> = {
   'one server': async () => {
     const server = await startRedis();
-    return { location: server.url, stop: () => server.stop() };
+    return { location: server.url, masters: [server], stop: () => server.stop() };
   },
   'a leader and two replicas': async () => {
     const { urls, leader, stop } = await startRedisReplicas({ replicas: 2 });
