@@ -60,7 +60,7 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): void {
 }
 
 /** The ids of the processes started by this one, that run still. */
-function childrenOf(pid: number): number[] {
+export function childrenOf(pid: number): number[] {
   const parents = hasProc
     ? readdirSync('/proc')
         .filter((name) => /^\d+$/.test(name))
@@ -70,7 +70,7 @@ function childrenOf(pid: number): number[] {
 }
 
 /** The fields of `/proc/PID/stat` from the state on: what precedes may hold blanks. */
-function statOf(pid: number | string): string[] | undefined {
+export function statOf(pid: number | string): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ');

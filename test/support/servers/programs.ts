@@ -30,7 +30,7 @@ const NEEDS = {
 export type ServerKind = keyof typeof NEEDS;
 
 /** The path of a program, or `undefined` if this machine has none. */
-export function findProgram(program: Program | 'apt-get'): string | undefined {
+export function findProgram(program: string): string | undefined {
   return directories()
     .map((directory) => join(directory, program))
     .find(isExecutable);
