@@ -28,6 +28,9 @@ export interface Rules {
   readonly isFresh: boolean;
 }
 
+/** Until V8 has compiled what is in use, which on a slow machine takes longer than a turn. */
+const WARM_UP_SECONDS = 3;
+
 /**
  * Has servers take turns, so that what else the machine does meets all of them. The first round warms
  * them up and is dropped. Each begins as often as the others, as far as that is possible by going
@@ -36,7 +39,8 @@ export interface Rules {
 export async function compete(players: readonly Player[], load: Load, rules: Rules): Promise<void> {
   for (let round = 0; round <= rules.rounds; round += 1) {
     for (const player of round % 2 === 0 ? players : players.toReversed()) {
-      const turn = await takeTurn(player, load, rules, round);
+      const seconds = round === 0 ? Math.max(WARM_UP_SECONDS, rules.seconds) : rules.seconds;
+      const turn = await takeTurn(player, load, { ...rules, seconds }, round);
       if (round > 0) player.turns.push(turn);
     }
   }
