@@ -355,6 +355,11 @@ const registry = new Registry();
  */
 export const caches: Caches = asCaches(registry);
 
+/** `caches[alias]`, for those who ask several times for each request. */
+export function backendNamed(alias: string): BaseCache {
+  return registry.backend(alias);
+}
+
 /**
  * Sets the caches of the process; those of an earlier call are forgotten, not closed.
  *

@@ -12,7 +12,7 @@ import {
 import { Envelope, newHead } from '../cache/envelope';
 import type { FrozenValue } from '../cache/frozen-value';
 import { type Fill, type FillToken, tagged } from '../cache/get-or-set';
-import type { Version } from '../cache/keys';
+import { defaultKeyFunction, type Version } from '../cache/keys';
 import { nameOfRemoval, tagNames } from '../cache/tag-names';
 import { type Counters, type Noted, Tags, type Validity } from '../cache/tags';
 import { expiryOf, isExpiredAtOnce, type Timeout } from '../cache/timeouts';
@@ -42,6 +42,9 @@ const ENTRY_OVERHEAD = 128;
 
 /** What a tag of an entry takes besides its name. */
 const TAG_OVERHEAD = 64;
+
+/** How many final keys of pages are kept at most. */
+const KNOWN_KEYS = 10_000;
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 
@@ -118,6 +121,8 @@ export class LocMemCache extends BaseCache {
   readonly #codec: ValueCodec;
   readonly #keepsPrimitives: boolean;
   readonly #hasOwnSerializer: boolean;
+  /** Of the pages found last, by their keys. To make one anew takes longer than to find the page. */
+  #finalKeys: LRUCache<string, string> | undefined;
   #hasWarnedOfSize = false;
 
   /** @throws TypeError if a setting makes no sense. */
@@ -301,8 +306,15 @@ export class LocMemCache extends BaseCache {
 
   /** @internal */
   override getFrozen(key: string) {
-    const held = this.#use(this.makeAndValidateKey(key))?.value;
+    const known = this.#finalKeys?.get(key);
+    const finalKey = known ?? this.makeAndValidateKey(key);
+    const held = this.#use(finalKey)?.value;
     if (typeof held !== 'object' || held === null) return undefined;
+    // A key function of the site's own may not come to the same each time.
+    if (known === undefined && this.keyFunction === defaultKeyFunction) {
+      this.#finalKeys ??= new LRUCache({ max: KNOWN_KEYS });
+      this.#finalKeys.set(key, finalKey);
+    }
     if (!Buffer.isBuffer(held)) return held;
     const value = this.#codec.decode(held);
     return value instanceof Uint8Array ? value : undefined;

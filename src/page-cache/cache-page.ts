@@ -6,6 +6,7 @@ import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
 import { showCountingPreferences } from './preference-rules';
+import { shareShapes } from './shared-shape';
 import { PageTransaction } from './transaction';
 
 /** Options of `cachePage`. Those of {@link PageCacheOptions} beside these are the configured ones. */
@@ -38,6 +39,7 @@ export function cachePage(seconds: number | null, options: CachePageOptions = {}
   const currentSettings = settingsFor({ ...options, cache, keyPrefix });
   registerSpace(currentSettings);
   return asMiddleware('cachePage', (req, res, next) => {
+    shareShapes(req, res);
     // Middleware before this one may call it as a hit is sent.
     offerCacheTags(res);
     if (req.method === 'GET' || req.method === 'HEAD') {

@@ -15,6 +15,8 @@ export function readFrozen(
   deadlineMs: number,
   isLatest: boolean,
 ): MaybePromise<unknown> {
+  // Its own memory is as near as can be.
+  if (!cache.isShared) return cache.getFrozen(key, deadlineMs, isLatest);
   const atHand = isLatest ? undefined : cache.frozenAtHand(key);
   if (atHand !== undefined) return atHand;
   const name = `page ${deadlineMs} ${isLatest} ${key}`;

@@ -1,7 +1,7 @@
 import type { BaseCache } from '../cache/base-cache';
 import { checkTimeout } from '../cache/timeouts';
 import { warnSeldom } from '../cache/warn-seldom';
-import { caches } from '../caches';
+import { backendNamed } from '../caches';
 import type { Request } from '../headers/middleware';
 import { checkPreferenceRules, type PreferenceRules } from './preference-rules';
 import { type QueryRules, type TargetRule, targetRule } from './query-rules';
@@ -418,7 +418,7 @@ export function settingsFor(options: PageCacheOptions): () => PageSettings {
 
 /** The backend that keeps these pages. @throws InvalidCacheBackendError if the alias is unknown */
 export function backendOf({ cache }: PageSettings): BaseCache {
-  return typeof cache === 'string' ? (caches[cache] as BaseCache) : cache;
+  return typeof cache === 'string' ? backendNamed(cache) : cache;
 }
 
 /** Has the backend stay open for work that follows an answer, if there is such a backend. */

@@ -15,8 +15,8 @@ export interface ReplayRequest {
 
 /**
  * Sends a stored response again, with its `Age`; only the part of it that the request asks for,
- * or 304 or 412 in its place, as preconditions have it. The fields go through `writeHead`, where
- * the middleware outside the cache sees and may change them, as it did when the page was made.
+ * or 304 or 412 in its place, as preconditions have it. The head goes through `writeHead`, where
+ * the middleware outside the cache sees and may change it, as it did when the page was made.
  *
  * @param cacheStatus - Value of `Cache-Status`; `undefined`: none is sent.
  */
@@ -41,8 +41,12 @@ export function replay(
     replayPart(method, headers, res, stored, fields);
     return;
   }
-  if (stored.reason === '' || 'stream' in res) res.writeHead(stored.status, fields as string[]);
-  else res.writeHead(stored.status, stored.reason, fields as string[]);
+  // Where Node has to join them with others, that takes it twice as long for a whole list.
+  const isFirst = res.getHeaderNames().length === 0;
+  if (!isFirst) setFields(res, fields);
+  const list = isFirst ? (fields as string[]) : undefined;
+  if (stored.reason === '' || 'stream' in res) res.writeHead(stored.status, list);
+  else res.writeHead(stored.status, stored.reason, list);
   if (method === 'HEAD') res.end();
   else res.end(stored.body);
 }
@@ -61,9 +65,12 @@ export function putHead(
   }
   res.statusCode = status;
   if (!('stream' in res)) res.statusMessage = reason;
-  const own = ownLists(fields);
-  for (let i = 0; i < own.length; i += 2) {
-    res.setHeader(own[i] as string, own[i + 1] as string | string[]);
+  setFields(res, ownLists(fields));
+}
+
+function setFields(res: ServerResponse, fields: FieldList): void {
+  for (let i = 0; i < fields.length; i += 2) {
+    res.setHeader(fields[i] as string, fields[i + 1] as string | string[]);
   }
 }
 
@@ -83,9 +90,7 @@ function replayPart(
   fields: FieldList,
 ): void {
   res.statusCode = stored.status;
-  for (let i = 0; i < fields.length; i += 2) {
-    res.setHeader(fields[i] as string, fields[i + 1] as string | string[]);
-  }
+  setFields(res, fields);
   const preconditions = cachePreconditions(headers);
   const cacheStatus = res.getHeader('cache-status');
   if (preconditions && applyPreconditions(res, method, preconditions, validatorsOf(res))) {

@@ -8,7 +8,6 @@ import { normalizeHeader } from '../http/normalize';
 import type { PageSettings } from './page-settings';
 import type { TargetRule } from './query-rules';
 import { originOf } from './request-origin';
-import { headersOf } from './watched-headers';
 
 /** Digest that stands for "none of the varying headers was sent", as in Django. */
 const NO_HEADERS = hash('md5', '');
@@ -84,9 +83,64 @@ export function pageKeyFor(
   method: 'GET' | 'HEAD',
   settings: PageSettings,
 ): PageKey {
-  const suffix = suffixOf(req, settings);
-  const stem = stemOf(url, method, settings.keyPrefix);
+  return pageKeyOf(url, stemOf(url, method, settings.keyPrefix), suffixOf(req, settings));
+}
+
+function pageKeyOf(url: string, stem: string, suffix: string): PageKey {
   return { url, base: `${stem}${NO_HEADERS}${suffix}`, suffix };
+}
+
+/** What is made of a prefix, an origin and a target that were asked for before. */
+interface KnownPage {
+  readonly url: string;
+  readonly stem: string;
+  /** The key of the page where there is no suffix. */
+  readonly key: PageKey;
+}
+
+/** The pages asked for last. To make out one's key anew costs more than all else in a hit. */
+const knownPages = new LRUCache<string, KnownPage>({ max: 10_000 });
+
+/** Longer targets are most often made up, and would take memory for nothing. */
+const MAX_KNOWN_LENGTH = 512;
+
+/**
+ * The page that a request asks for; or why the request must not be answered from the cache. It may if it
+ * is a GET or HEAD, without a body, for a host the site serves, with a target that no client sends
+ * by accident.
+ *
+ * @param headers - Those of the request.
+ * @param method - As it was sent. One overridden on the way is not the one that the client will
+ *   think was answered.
+ */
+export function requestedPage(
+  req: Request,
+  headers: IncomingHttpHeaders,
+  method: string | undefined,
+  settings: PageSettings,
+): PageKey | BypassReason {
+  if (req.method !== method || (method !== 'GET' && method !== 'HEAD')) return 'method';
+  if (hasBody(req, headers)) return 'body';
+  if (headers.upgrade !== undefined) return 'upgrade';
+  const { hosts, targetRule, keyPrefix } = settings;
+  const sent = (req as ExpressRequest).originalUrl ?? req.url ?? '';
+  if (targetRule !== undefined && !isClean(sent)) return 'target';
+  const target = targetRule === undefined ? sent : targetRule(sent);
+  const { scheme, host } = originOf(req, headers);
+  // Of what is known, none but the prefix has a line end in it.
+  const asked = `${keyPrefix}\n${scheme}\n${host}\n${target}`;
+  let page = knownPages.get(asked);
+  if (page === undefined && !isClean(target)) return 'target';
+  if (host === undefined || hosts?.has(host) === false) return 'host';
+  if (page === undefined) {
+    if (!isUnambiguous(target, host, scheme)) return 'host';
+    const url = withoutFragment(`${scheme}://${host}${target}`);
+    const stem = stemOf(url, 'GET', keyPrefix);
+    page = { url, stem, key: pageKeyOf(url, stem, '') };
+    if (asked.length <= MAX_KNOWN_LENGTH) knownPages.set(asked, page);
+  }
+  const suffix = suffixOf(req, settings);
+  return suffix === '' ? page.key : pageKeyOf(page.url, page.stem, suffix);
 }
 
 /** Key of the variant of a page for the headers that `variant` tells, see {@link variantOf}. */
@@ -117,23 +171,7 @@ export function variantOf(
 }
 
 function stemOf(url: string, method: string, keyPrefix: string): string {
-  return `${PAGE_KEY_STEM}${keyPrefix}.${method}.${digestOf(url)}.`;
-}
-
-/** Digests of the URLs that were asked for last: to make one costs more than all else in a key. */
-const digests = new LRUCache<string, string>({ max: 10_000 });
-
-/** Longer ones are most often made up, and would take memory for nothing. */
-const MAX_KNOWN_LENGTH = 512;
-
-function digestOf(url: string): string {
-  if (url.length > MAX_KNOWN_LENGTH) return hash('md5', url);
-  let digest = digests.get(url);
-  if (digest === undefined) {
-    digest = hash('md5', url);
-    digests.set(url, digest);
-  }
-  return digest;
+  return `${PAGE_KEY_STEM}${keyPrefix}.${method}.${hash('md5', url)}.`;
 }
 
 function suffixOf(req: Request, { language, timeZone, segment }: PageSettings): string {
@@ -173,31 +211,12 @@ export function applyTargetRule(req: Request, rule: TargetRule): void {
 /** Why a request is none of the cache's business. */
 export type BypassReason = 'body' | 'host' | 'method' | 'target' | 'upgrade';
 
-/**
- * Why the request must not be answered from the cache; `undefined` if it may: GET or HEAD, without
- * a body, for a host the site serves, with a target that no client sends by accident.
- *
- * @param method - As it was sent. One overridden on the way is not the one that the client will
- *   think was answered.
- */
-export function bypassReason(
-  req: Request,
-  method: string | undefined,
-  { hosts }: PageSettings,
-): BypassReason | undefined {
-  if (req.method !== method || (method !== 'GET' && method !== 'HEAD')) return 'method';
-  if (hasBody(req)) return 'body';
-  if (headersOf(req).upgrade !== undefined) return 'upgrade';
-  // A fragment is never sent, but a raw target may hold one, and the handler may reflect it.
-  const target = (req as ExpressRequest).originalUrl ?? req.url ?? '';
-  if (!/^\/[!"$-~]*$/.test(target)) return 'target';
-  if (hosts === undefined) return undefined;
-  const { host } = originOf(req);
-  return host !== undefined && hosts.has(host) ? undefined : 'host';
+/** A fragment is never sent, but a raw target may hold one, and the handler may reflect it. */
+function isClean(target: string): boolean {
+  return /^\/[!"$-~]*$/.test(target);
 }
 
-function hasBody(req: Request): boolean {
-  const headers = headersOf(req);
+function hasBody(req: Request, headers: IncomingHttpHeaders): boolean {
   if (headers['transfer-encoding'] !== undefined) return true;
   const length = headers['content-length'];
   if (length !== undefined) return length !== '0';

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Request } from '../headers/middleware';
 import { headersOf } from './watched-headers';
@@ -21,8 +22,10 @@ export function standBefore(req: Request, app: FrontedApp): void {
 }
 
 /** Scheme and host of a request, as Express derives them under `trust proxy`. */
-export function originOf(req: Request): { scheme: string; host: string | undefined } {
-  const headers = headersOf(req);
+export function originOf(
+  req: Request,
+  headers: IncomingHttpHeaders = headersOf(req),
+): { scheme: string; host: string | undefined } {
   const socket = req.socket as TLSSocket;
   const isEncrypted = socket?.encrypted === true;
   // On HTTP/2 the client says, and handlers read what it said.

@@ -17,11 +17,10 @@ import { areCurrent, noteTags } from './page-tags';
 import { recordResponse } from './recorder';
 import { replay } from './replay';
 import {
-  absoluteUrl,
-  bypassReason,
   type PageKey,
   pageKeyFor,
   REWRITTEN_TARGET,
+  requestedPage,
   variantOf,
   withRewrittenTarget,
 } from './request-key';
@@ -110,27 +109,24 @@ export class PageTransaction {
   /** Answers from the cache, or calls `next`. At once where the backend needs no I/O. */
   lookUp(next: Next): void | Promise<void> {
     const req = this.#req;
-    const { targetRule, cookies } = this.settings;
-    const reason = bypassReason(req, this.#method, this.settings);
-    const url = reason === undefined ? absoluteUrl(req, targetRule) : undefined;
-    if (url === undefined) {
+    const headers = headersOf(req);
+    const page = requestedPage(req, headers, this.#method, this.settings);
+    if (typeof page === 'string') {
       this.#state = 'passed';
-      const detail = reason ?? 'host';
-      tellAtHead(req, this.#res, this.settings, { fwd: 'bypass', detail });
+      tellAtHead(req, this.#res, this.settings, { fwd: 'bypass', detail: page });
       offerCacheTags(this.#res);
       hideTagHeaders(this.#res, this.settings);
       next();
       return;
     }
-    this.#headers = withRewrittenTarget(req, withCountingCookies(headersOf(req), cookies));
-    this.#key = pageKeyFor(req, url, 'GET', this.settings);
-    if (this.#method === 'HEAD') return this.#lookUpHead(url, next);
+    this.#headers = withRewrittenTarget(req, withCountingCookies(headers, this.settings.cookies));
+    this.#key = page;
+    if (this.#method === 'HEAD') return this.#lookUpHead(page, next);
     return this.#search(next, performance.now() + this.settings.waitMs);
   }
 
   /** HEAD is answered by a stored GET, or else by a stored HEAD. */
-  #lookUpHead(url: string, next: Next): void | Promise<void> {
-    const getKey = this.#key!;
+  #lookUpHead(getKey: PageKey, next: Next): void | Promise<void> {
     const { settings } = this;
     return after(findResponse(settings, getKey, this.#headers), (get): MaybePromise<void> => {
       const { response, storageKey } = get;
@@ -140,7 +136,7 @@ export class PageTransaction {
         const { counters = new Map() } = get;
         this.#staleGet = { key: getKey, storageKey, response, counters };
       }
-      const headKey = pageKeyFor(this.#req, url, 'HEAD', settings);
+      const headKey = pageKeyFor(this.#req, getKey.url, 'HEAD', settings);
       this.#key = headKey;
       return after(findResponse(settings, headKey, this.#headers), (head) => {
         if (head.response !== undefined && this.#isReusable(head.response)) {

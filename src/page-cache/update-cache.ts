@@ -4,6 +4,7 @@ import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
 import { showCountingPreferences } from './preference-rules';
+import { shareShapes } from './shared-shape';
 import { PageTransaction } from './transaction';
 
 /**
@@ -29,6 +30,7 @@ export function updateCache(options: PageCacheOptions = {}): Middleware {
   const currentSettings = settingsFor(options);
   registerSpace(currentSettings);
   return asMiddleware('updateCache', (req, res, next) => {
+    shareShapes(req, res);
     offerCacheTags(res);
     if (req.method === 'GET' || req.method === 'HEAD') {
       const settings = currentSettings();
