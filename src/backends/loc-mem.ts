@@ -306,7 +306,7 @@ export class LocMemCache extends BaseCache {
 
   /** @internal */
   override getFrozen(key: string) {
-    const known = this.#finalKeys?.get(key);
+    const known = this.#finalKeys?.peek(key);
     const finalKey = known ?? this.makeAndValidateKey(key);
     const held = this.#use(finalKey)?.value;
     if (typeof held !== 'object' || held === null) return undefined;

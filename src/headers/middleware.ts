@@ -47,67 +47,77 @@ export interface OptionlessMiddleware extends Middleware {
  * @param name - The public name, shown in traces and errors.
  * @param run - Must call `next` before its promise, if it returns one, is fulfilled.
  */
-export function asMiddleware(
-  name: string,
-  run: (req: Request, res: Response, next: Next) => void | Promise<void>,
-): Middleware {
+export function asMiddleware(name: string, run: Run): Middleware {
   function middleware(first: unknown, res?: unknown, next?: unknown): unknown {
     if (typeof first === 'function' && res === undefined) return decorate(first as Handler);
     checkCall(name, first, res);
-    return proceed(first as Request, res as Response, onwardTo(next as Next), (goOn) => goOn());
+    return new Passage(next as Next).proceed(run, first as Request, res as Response);
   }
 
   function decorate(view: Handler): Handler {
     function decorated(this: unknown, req: Request, res: Response, next: Next): unknown {
       checkCall(name, req, res);
-      return proceed(req, res, onwardTo(next), (goOn) => view.call(this, req, res, goOn));
+      const passage = new Passage(next, (goOn) => view.call(this, req, res, goOn));
+      return passage.proceed(run, req, res);
     }
     return rename(decorated, `${name}(${view.name || 'anonymous'})`);
-  }
-
-  /** What `inner` returns; where that is too late, a promise of it. */
-  function proceed(
-    req: Request,
-    res: Response,
-    { next, passOnRejection }: Onward,
-    inner: (next: Next) => unknown,
-  ): unknown {
-    let result: unknown;
-    const done = run(req, res, (error) => {
-      result = error === undefined ? inner(next) : next(error);
-    });
-    return passOnRejection(done)?.then(() => result) ?? result;
   }
 
   return rename(middleware, name) as Middleware;
 }
 
-/** The `next` of one request, and what becomes of the error of middleware that returned already. */
-interface Onward {
-  readonly next: Next;
-  passOnRejection(done: void | Promise<void>): void | Promise<void>;
-}
+type Run = (req: Request, res: Response, next: Next) => void | Promise<void>;
 
-/** @param given - Which callers on plain Node may leave out. */
-function onwardTo(given: Next): Onward {
-  if (given === undefined) return { next: given, passOnRejection: (done) => done };
-  let hasThrown = false;
-  const next: Next = (...args) => {
+/** One request's way through a middleware. */
+class Passage {
+  readonly #given: Next | undefined;
+  readonly #inner: ((next: Next) => unknown) | undefined;
+  #hasThrown = false;
+  #result: unknown;
+
+  /**
+   * @param given - Which callers on plain Node may leave out.
+   * @param inner - What the middleware is around; `undefined`: all that follows.
+   */
+  constructor(given: Next | undefined, inner?: (next: Next) => unknown) {
+    this.#given = given;
+    this.#inner = inner;
+  }
+
+  /** What comes of going on; where that is too late, a promise of it. */
+  proceed(run: Run, req: Request, res: Response): unknown {
+    const done = run(req, res, (error) => {
+      this.#result = error === undefined ? this.#goOn() : this.#next(error);
+    });
+    return done === undefined ? this.#result : this.#passOnRejection(done).then(() => this.#result);
+  }
+
+  #goOn(): unknown {
+    if (this.#inner === undefined) return this.#next();
+    // Who was called without one is not shown one.
+    const next = this.#given && ((...args: Parameters<Next>) => this.#next(...args));
+    return this.#inner(next as Next);
+  }
+
+  #next(...args: Parameters<Next>): unknown {
     try {
-      return given(...args);
+      return this.#given!(...args);
     } catch (error) {
-      hasThrown = true;
+      this.#hasThrown = true;
       throw error;
     }
-  };
+  }
+
   // Express 4 and Connect take no notice of a promise, and an unhandled one ends the process. They
   // throw nothing out of `next`, though: a promise that is rejected for that is not theirs.
-  const passOnRejection = (done: void | Promise<void>) =>
-    done?.catch((error: unknown) => {
-      if (hasThrown) throw error;
+  #passOnRejection(done: Promise<void>): Promise<void> {
+    const given = this.#given;
+    if (given === undefined) return done;
+    return done.catch((error: unknown) => {
+      if (this.#hasThrown) throw error;
       given(error);
     });
-  return { next, passOnRejection };
+  }
 }
 
 /**

@@ -52,110 +52,146 @@ export interface RecorderEvents {
  */
 export function recordResponse(response: Response, isHead: boolean, events: RecorderEvents): void {
   const res = response as ServerResponse;
-  const write = res.write as (...args: unknown[]) => boolean;
-  const end = res.end as (...args: unknown[]) => unknown;
-  let sink: BodySink | undefined;
-  let head: Omit<Recording, 'body'> | undefined;
-  /** Sent at the end in place of what the handler writes; `NOTHING`: no body at all. */
-  let substitute: Buffer | undefined;
-  let isEnding = false;
-  let hasTrailers = false;
-
+  const recorder = new Recorder(res, isHead, events);
   onResponseHead(
     res,
-    () => {
-      sink = undefined;
-      substitute = undefined;
-      const { limit, body } = events.onHead();
-      head = limit === undefined || isClientGone(res) ? undefined : snapshot(res);
-      if (head !== undefined) {
-        sink = new BodySink(limit!, isHead ? 0 : declaredLength(res));
-        refuseTrailers();
-        res.once('close', () => abandon('gone'));
-      } else if (limit !== undefined) {
-        events.onAbandoned(isClientGone(res) ? 'gone' : 'unfit');
-      }
-      if (body !== undefined) substitute = isHead ? NOTHING : body;
-      if (events.onFinalHead()) substitute = NOTHING;
-    },
-    events.isWanted,
+    () => recorder.onHead(),
+    () => events.isWanted(),
   );
-
   res.write = function recordWrite(this: ServerResponse, ...args: unknown[]) {
+    return recorder.write(this, args);
+  } as typeof res.write;
+  res.end = function recordEnd(this: ServerResponse, ...args: unknown[]) {
+    return recorder.end(this, args);
+  } as typeof res.end;
+}
+
+class Recorder {
+  readonly #res: ServerResponse;
+  readonly #isHead: boolean;
+  readonly #events: RecorderEvents;
+  readonly #write: (...args: unknown[]) => boolean;
+  readonly #end: (...args: unknown[]) => unknown;
+  #sink: BodySink | undefined;
+  #head: Omit<Recording, 'body'> | undefined;
+  /** Sent at the end in place of what the handler writes; `NOTHING`: no body at all. */
+  #substitute: Buffer | undefined;
+  #isEnding = false;
+  #hasTrailers = false;
+
+  constructor(res: ServerResponse, isHead: boolean, events: RecorderEvents) {
+    this.#res = res;
+    this.#isHead = isHead;
+    this.#events = events;
+    this.#write = res.write as (...args: unknown[]) => boolean;
+    this.#end = res.end as (...args: unknown[]) => unknown;
+  }
+
+  onHead(): void {
+    const res = this.#res;
+    const events = this.#events;
+    this.#sink = undefined;
+    this.#substitute = undefined;
+    const { limit, body } = events.onHead();
+    this.#head = limit === undefined || isClientGone(res) ? undefined : snapshot(res);
+    if (this.#head !== undefined) {
+      this.#sink = new BodySink(limit!, this.#isHead ? 0 : declaredLength(res));
+      this.#refuseTrailers();
+      res.once('close', () => this.#abandon('gone'));
+    } else if (limit !== undefined) {
+      events.onAbandoned(isClientGone(res) ? 'gone' : 'unfit');
+    }
+    if (body !== undefined) this.#substitute = this.#isHead ? NOTHING : body;
+    if (events.onFinalHead()) this.#substitute = NOTHING;
+  }
+
+  /** @param res - As it was called on, which may be something around it. */
+  write(res: ServerResponse, args: unknown[]): boolean {
+    const events = this.#events;
     // HTTP/2's `end(chunk)` comes by here, too.
-    if (isEnding || !events.isWanted()) return write.apply(this, args);
-    if (!res.headersSent && isBytes(args[0]) && events.mayReplace()) res.writeHead(res.statusCode);
-    if (substitute !== undefined) {
-      append(args);
+    if (this.#isEnding || !events.isWanted()) return this.#write.apply(res, args);
+    const own = this.#res;
+    if (!own.headersSent && isBytes(args[0]) && events.mayReplace()) own.writeHead(own.statusCode);
+    if (this.#substitute !== undefined) {
+      this.#append(args);
       const callback = args.find((arg) => typeof arg === 'function');
       if (callback !== undefined) process.nextTick(callback);
       return true;
     }
-    const result = write.apply(this, args);
-    append(args);
+    const result = this.#write.apply(res, args);
+    this.#append(args);
     return result;
-  } as typeof res.write;
+  }
 
-  res.end = function recordEnd(this: ServerResponse, ...args: unknown[]) {
-    if (isEnding || !events.isWanted()) return end.apply(this, args);
-    isEnding = true;
+  /** @param res - As it was called on, which may be something around it. */
+  end(res: ServerResponse, args: unknown[]): unknown {
+    const events = this.#events;
+    if (this.#isEnding || !events.isWanted()) return this.#end.apply(res, args);
+    const own = this.#res;
+    this.#isEnding = true;
     try {
       const isSendable = args[0] === undefined || args[0] === null || typeof args[0] === 'function';
-      if (!res.headersSent && (isSendable || isBytes(args[0])) && events.mayReplace()) {
-        declareLength(res, args);
-        res.writeHead(res.statusCode);
+      if (!own.headersSent && (isSendable || isBytes(args[0])) && events.mayReplace()) {
+        declareLength(own, args);
+        own.writeHead(own.statusCode);
       }
+      const substitute = this.#substitute;
       if (substitute === undefined) {
-        const result = end.apply(this, args);
-        append(args);
-        complete();
+        const result = this.#end.apply(res, args);
+        this.#append(args);
+        this.#complete();
         return result;
       }
-      append(args);
+      this.#append(args);
       const callback = args.filter((arg) => typeof arg === 'function');
-      const result = end.apply(this, substitute === NOTHING ? callback : [substitute, ...callback]);
-      complete();
+      const sent = substitute === NOTHING ? callback : [substitute, ...callback];
+      const result = this.#end.apply(res, sent);
+      this.#complete();
       return result;
     } catch (error) {
       // Nothing has ended: the chunk was refused.
-      isEnding = false;
+      this.#isEnding = false;
       throw error;
     }
-  } as typeof res.end;
+  }
 
-  function append([chunk, encoding]: unknown[]): void {
+  #append([chunk, encoding]: unknown[]): void {
+    const sink = this.#sink;
     // Node sends no body to HEAD, whatever the handler writes.
-    if (isHead || sink === undefined || chunk === undefined || chunk === null) return;
+    if (this.#isHead || sink === undefined || chunk === undefined || chunk === null) return;
     if (typeof chunk === 'function') return;
     sink.append(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
-    if (sink.isOverflown) abandon('unfit');
+    if (sink.isOverflown) this.#abandon('unfit');
   }
 
-  function complete(): void {
-    if (sink === undefined) return;
-    const body = sink.take();
-    const isBodiless = isHead || head!.status === 204;
-    const fields = completeFields(head!.fields, isBodiless ? undefined : body);
-    if (fields === undefined || hasTrailers || isClientGone(res)) {
-      abandon(isClientGone(res) ? 'gone' : 'unfit');
+  #complete(): void {
+    if (this.#sink === undefined) return;
+    const body = this.#sink.take();
+    const head = this.#head!;
+    const isBodiless = this.#isHead || head.status === 204;
+    const fields = completeFields(head.fields, isBodiless ? undefined : body);
+    const isGone = isClientGone(this.#res);
+    if (fields === undefined || this.#hasTrailers || isGone) {
+      this.#abandon(isGone ? 'gone' : 'unfit');
       return;
     }
-    sink = undefined;
-    events.onComplete({ ...head!, fields, body });
+    this.#sink = undefined;
+    this.#events.onComplete({ ...head, fields, body });
   }
 
-  function abandon(reason: 'gone' | 'unfit'): void {
-    if (sink === undefined) return;
-    sink = undefined;
-    events.onAbandoned(reason);
+  #abandon(reason: 'gone' | 'unfit'): void {
+    if (this.#sink === undefined) return;
+    this.#sink = undefined;
+    this.#events.onAbandoned(reason);
   }
 
-  function refuseTrailers(): void {
+  #refuseTrailers(): void {
+    const res = this.#res as unknown as Record<string, (...args: unknown[]) => unknown>;
     for (const name of ['addTrailers', 'setTrailer'] as const) {
-      const original = (res as unknown as Record<string, (...args: unknown[]) => unknown>)[name];
+      const original = res[name];
       if (original === undefined) continue;
-      (res as unknown as Record<string, unknown>)[name] = (...args: unknown[]) => {
-        hasTrailers = true;
+      res[name] = (...args: unknown[]) => {
+        this.#hasTrailers = true;
         return original.apply(res, args);
       };
     }

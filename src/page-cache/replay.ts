@@ -41,8 +41,9 @@ export function replay(
     replayPart(method, headers, res, stored, fields);
     return;
   }
-  // Where Node has to join them with others, that takes it twice as long for a whole list.
-  const isFirst = res.getHeaderNames().length === 0;
+  // Where Node has to join them with others, that takes it twice as long for a whole list. Express
+  // sets one by default.
+  const isFirst = (res as { app?: unknown }).app === undefined && res.getHeaderNames().length === 0;
   if (!isFirst) setFields(res, fields);
   const list = isFirst ? (fields as string[]) : undefined;
   if (stored.reason === '' || 'stream' in res) res.writeHead(stored.status, list);

@@ -129,7 +129,8 @@ export function requestedPage(
   const { scheme, host } = originOf(req, headers);
   // Of what is known, none but the prefix has a line end in it.
   const asked = `${keyPrefix}\n${scheme}\n${host}\n${target}`;
-  let page = knownPages.get(asked);
+  // In the order in which they came, and not of their use, which takes longer to keep.
+  let page = knownPages.peek(asked);
   if (page === undefined && !isClean(target)) return 'target';
   if (host === undefined || hosts?.has(host) === false) return 'host';
   if (page === undefined) {

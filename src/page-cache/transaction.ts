@@ -14,7 +14,7 @@ import { PageLease } from './page-lease';
 import { backendOf, finishBeforeClose, type PageSettings, reportFailure } from './page-settings';
 import { findResponse, type PageLookup } from './page-store';
 import { areCurrent, noteTags } from './page-tags';
-import { recordResponse } from './recorder';
+import { type HeadDecision, type RecorderEvents, type Recording, recordResponse } from './recorder';
 import { replay } from './replay';
 import {
   type PageKey,
@@ -43,7 +43,7 @@ interface TransactionHolder {
  * One page cache's dealings with one request: whether it is answered from the cache, at once or by
  * waiting for another, or by the handlers. Those of nested caches are linked, innermost first.
  */
-export class PageTransaction {
+export class PageTransaction implements RecorderEvents {
   settings: PageSettings;
   readonly #req: Request;
   readonly #res: ServerResponse;
@@ -96,14 +96,31 @@ export class PageTransaction {
    */
   watchResponse(): void {
     this.#isWatching = true;
-    recordResponse(this.#res, this.#method === 'HEAD', {
-      isWanted: () => this.#state === 'missed',
-      mayReplace: () => this.#fill!.mayReplace(),
-      onHead: () => this.#fill!.onHead(),
-      onFinalHead: () => this.#fill!.onFinalHead(),
-      onComplete: (recording) => this.#fill!.onComplete(recording),
-      onAbandoned: (reason) => this.#fill!.onAbandoned(reason),
-    });
+    recordResponse(this.#res, this.#method === 'HEAD', this);
+  }
+
+  isWanted(): boolean {
+    return this.#state === 'missed';
+  }
+
+  mayReplace(): boolean {
+    return this.#fill!.mayReplace();
+  }
+
+  onHead(): HeadDecision {
+    return this.#fill!.onHead();
+  }
+
+  onFinalHead(): boolean {
+    return this.#fill!.onFinalHead();
+  }
+
+  onComplete(recording: Recording): void {
+    this.#fill!.onComplete(recording);
+  }
+
+  onAbandoned(reason: 'gone' | 'unfit'): void {
+    this.#fill!.onAbandoned(reason);
   }
 
   /** Answers from the cache, or calls `next`. At once where the backend needs no I/O. */
