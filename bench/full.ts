@@ -40,7 +40,7 @@ interface Options {
   readonly seconds: number;
   /** In bytes. */
   readonly sizes: readonly number[];
-  readonly only: RegExp;
+  readonly ids: readonly ContenderId[];
   readonly print: (table: Table) => void;
 }
 
@@ -62,7 +62,7 @@ async function main(): Promise<void> {
     rounds: toCount(values.rounds, 'rounds'),
     seconds: toCount(values.seconds, 'seconds'),
     sizes: toCounts(values.sizes, 'sizes').map((size) => size * 1024),
-    only: new RegExp(values.only, 'i'),
+    ids: toIds(values.only),
     print: (table) => console.log(`\n${format(table)}`),
   };
   const run = prepareRun(values.node);
@@ -81,6 +81,13 @@ function toSuites(text: string): string[] {
   const unknown = suites.find((suite) => !(SUITES as readonly string[]).includes(suite));
   if (unknown === undefined) return suites;
   throw new TypeError(`--suites has ${JSON.stringify(unknown)}. There are: ${SUITES.join(', ')}.`);
+}
+
+function toIds(pattern: string): ContenderId[] {
+  const all = Object.keys(CONTENDERS) as ContenderId[];
+  const ids = all.filter((id) => new RegExp(pattern, 'i').test(id));
+  if (ids.length > 0) return ids;
+  throw new TypeError(`--only is ${JSON.stringify(pattern)}. There are: ${all.join(', ')}.`);
 }
 
 async function measureAll(run: Run, options: Options): Promise<void> {
@@ -111,16 +118,15 @@ async function measureAll(run: Run, options: Options): Promise<void> {
     print(stampedeTable(results));
     verdicts.push(...judgeStampede(results));
   }
-  print(verdictTable(verdicts));
+  if (verdicts.length > 0) print(verdictTable(verdicts));
   if (verdicts.some(({ isKept }) => !isKept)) process.exitCode = 1;
 }
 
 async function measureSize(
   run: Run,
-  { rounds, seconds, only }: Options,
+  { rounds, seconds, ids }: Options,
   bytes: number,
 ): Promise<HitsResult> {
-  const ids = (Object.keys(CONTENDERS) as ContenderId[]).filter((id) => only.test(id));
   // Empty ones for each size: those who cache by hand use the same keys.
   const redis = whyMissing('redis') === undefined ? await startRedis() : undefined;
   const memcached = whyMissing('memcached') === undefined ? await startMemcached() : undefined;

@@ -33,6 +33,8 @@ export const CONNECTIONS = 64;
 
 const VISITS = 3;
 
+const WARM_UP_SECONDS = 3;
+
 /** What each contender gives for one page that all of them have. */
 export async function measureHits(options: HitsOptions): Promise<HitsResult> {
   const { ids, bytes, rounds, seconds, load, whyMissing } = options;
@@ -46,7 +48,8 @@ export async function measureHits(options: HitsOptions): Promise<HitsResult> {
       else players.set(id, { label, target: await start(id, options), turns: [] });
     }
     for (const [id, { target }] of players) await verify(id, bytes, target);
-    const rules = { rounds, seconds, connections: CONNECTIONS, isFresh: false };
+    const warmUpSeconds = Math.max(WARM_UP_SECONDS, seconds);
+    const rules = { rounds, seconds, warmUpSeconds, connections: CONNECTIONS, isFresh: false };
     await compete([...players.values()], load, rules);
     for (const [id, { target, turns }] of players) await verifyHits(id, target, turns);
   } finally {

@@ -30,6 +30,9 @@ const MISS_WAYS = [
   'cacheApp',
 ] as const satisfies readonly Way[];
 
+/** More than for hits, which go through less code. */
+const WARM_UP_SECONDS = 6;
+
 /** What a page costs that is made and stored, beside the same page with no cache. */
 export async function measureMisses(options: MissesOptions): Promise<MissesResult> {
   const { handler, bytes, rounds, seconds, node, load } = options;
@@ -40,7 +43,8 @@ export async function measureMisses(options: MissesOptions): Promise<MissesResul
       players.push({ way, label: way, target, turns: [] });
       await verify(way, target);
     }
-    const rules = { rounds, seconds, connections: CONNECTIONS, isFresh: true };
+    const warmUpSeconds = Math.max(WARM_UP_SECONDS, seconds);
+    const rules = { rounds, seconds, warmUpSeconds, connections: CONNECTIONS, isFresh: true };
     await compete(players, load, rules);
   } finally {
     for (const { target } of players) await target.stop();

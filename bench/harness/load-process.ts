@@ -1,5 +1,5 @@
 import autocannon from 'autocannon';
-import type { LoadRequest, LoadResult } from './load';
+import { kindsOf, type LoadRequest, type LoadResult } from './load';
 
 // Stands in for wrk where that is not installed.
 process.on('message', async ({ url, seconds, connections, isFresh }: LoadRequest) => {
@@ -14,7 +14,11 @@ process.on('message', async ({ url, seconds, connections, isFresh }: LoadRequest
   const answer: LoadResult = {
     requests,
     seconds: (performance.now() - startedAt) / 1000,
-    failures: result.non2xx + result.errors + result.timeouts,
+    failures: kindsOf({
+      status: result.non2xx,
+      error: result.errors,
+      timeout: result.timeouts,
+    }),
   };
   process.send!(answer);
 });

@@ -18,8 +18,8 @@ export interface LoadRequest {
 export interface LoadResult {
   readonly requests: number;
   readonly seconds: number;
-  /** Answers that were none, or not 200. */
-  readonly failures: number;
+  /** Of answers that were none, or errors: what went wrong, and how often. */
+  readonly failures: readonly string[];
 }
 
 /** A load generator. */
@@ -41,14 +41,21 @@ function openWrk(wrk: string): Load {
     name: 'wrk',
     async apply({ url, seconds, connections, isFresh }) {
       const script = join(__dirname, 'wrk.lua');
-      const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, url];
+      const options = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s'];
       const paths = isFresh ? ['--', `${new URL(url).pathname}-`] : [];
-      const { stdout } = await run(...pinned('load', wrk, [...options, ...paths]));
+      const { stdout } = await run(
+        ...pinned('load', wrk, [...options, '-s', script, url, ...paths]),
+      );
       const { requests, durationUs, failures } = JSON.parse(stdout.trim().split('\n').at(-1)!);
-      return { requests, seconds: durationUs / 1e6, failures };
+      return { requests, seconds: durationUs / 1e6, failures: kindsOf(failures) };
     },
     close() {},
   };
+}
+
+/** Those that occurred, and how often. */
+export function kindsOf(counts: Readonly<Record<string, number>>): string[] {
+  return Object.entries(counts).flatMap(([kind, count]) => (count > 0 ? `${kind}: ${count}` : []));
 }
 
 function openAutocannon(): Load {

@@ -21,7 +21,7 @@ export function formatText({ title, head, rows, notes = [] }: Table): string {
 
 /** For a document. */
 export function formatMarkdown({ title, head, rows, notes = [] }: Table): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.trim()).join(' | ')} |`;
   const rule = line(head.map((_, i) => (i === 0 ? '---' : '--:')));
   const below = notes.length === 0 ? [] : ['', ...notes.map((note) => `- ${note}`)];
   return [`### ${title}`, '', line(head), rule, ...rows.map(line), ...below].join('\n');

@@ -35,7 +35,11 @@ export async function startProxyTarget(
   { node, isPatient = false }: { node: string; isPatient?: boolean },
 ): Promise<Target> {
   const behind = await startTarget(origin, { node, side: 'load' });
-  const proxy = await startProxy(name, Number(new URL(behind.url).port), { isPatient });
+  const port = Number(new URL(behind.url).port);
+  const proxy = await startProxy(name, port, { isPatient }).catch(async (error: Error) => {
+    await behind.stop();
+    throw error;
+  });
   return {
     url: `http://127.0.0.1:${proxy.port}/page/1`,
     handled: behind.handled,

@@ -23,13 +23,12 @@ export interface Player {
 export interface Rules {
   readonly rounds: number;
   readonly seconds: number;
+  /** Of the first round: until V8 has compiled what is in use. */
+  readonly warmUpSeconds: number;
   readonly connections: number;
   /** Whether each request is for a page of its own. */
   readonly isFresh: boolean;
 }
-
-/** Until V8 has compiled what is in use, which on a slow machine takes longer than a turn. */
-const WARM_UP_SECONDS = 3;
 
 /**
  * Has servers take turns, so that what else the machine does meets all of them. The first round warms
@@ -39,7 +38,7 @@ const WARM_UP_SECONDS = 3;
 export async function compete(players: readonly Player[], load: Load, rules: Rules): Promise<void> {
   for (let round = 0; round <= rules.rounds; round += 1) {
     for (const player of round % 2 === 0 ? players : players.toReversed()) {
-      const seconds = round === 0 ? Math.max(WARM_UP_SECONDS, rules.seconds) : rules.seconds;
+      const seconds = round === 0 ? rules.warmUpSeconds : rules.seconds;
       const turn = await takeTurn(player, load, { ...rules, seconds }, round);
       if (round > 0) player.turns.push(turn);
     }
@@ -57,7 +56,9 @@ async function takeTurn(
   const before = await target.cpuUs();
   const result = await load.apply(request);
   const after = await target.cpuUs();
-  if (result.failures > 0) throw new Error(`${label}: ${result.failures} requests failed.`);
+  if (result.failures.length > 0) {
+    throw new Error(`${label}: requests failed (${result.failures.join(', ')}).`);
+  }
   if (result.requests === 0) throw new Error(`${label}: no request was answered.`);
   const cpuUs = before === undefined || after === undefined ? undefined : after - before;
   return {

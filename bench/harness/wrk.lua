@@ -11,10 +11,12 @@ function init(args)
 end
 
 function done(summary)
-  local errors = summary.errors
-  local failures = errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  local failures = {}
+  for kind, count in pairs(summary.errors) do
+    table.insert(failures, string.format('"%s":%d', kind, count))
+  end
   io.write(string.format(
-    '\n{"requests":%d,"durationUs":%d,"failures":%d}\n',
-    summary.requests, summary.duration, failures
+    '\n{"requests":%d,"durationUs":%d,"failures":{%s}}\n',
+    summary.requests, summary.duration, table.concat(failures, ',')
   ))
 end

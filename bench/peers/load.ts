@@ -1,9 +1,11 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Whether the packages of this folder are installed. */
+/** Whether the packages of this folder are installed, as its lock file has them now. */
 export function hasPeers(): boolean {
-  return existsSync(join(__dirname, 'node_modules/.package-lock.json'));
+  const changedAt = (file: string) =>
+    statSync(join(__dirname, file), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return changedAt('node_modules/.package-lock.json') >= changedAt('package-lock.json');
 }
 
 /**

@@ -4,7 +4,7 @@ const TABLE = {
   title: 'Hits',
   head: ['', 'ratio'],
   rows: [
-    ['`res.end`', '1.00'],
+    ['`res.end`', '1.00 '],
     ['a', '12.34'],
   ],
   notes: ['By the way.'],
@@ -15,7 +15,7 @@ test('in a terminal, names are to the left and figures to the right', () => {
     'Hits',
     '',
     '         ratio',
-    'res.end   1.00',
+    'res.end  1.00 ',
     'a        12.34',
     '  By the way.',
   ]);
