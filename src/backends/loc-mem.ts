@@ -18,6 +18,14 @@ import { type Counters, type Noted, Tags, type Validity } from '../cache/tags';
 import { expiryOf, isExpiredAtOnce, type Timeout } from '../cache/timeouts';
 import { type SerializerOption, ValueCodec } from '../cache/value-codec';
 import { LocalTagStore } from './local-tag-store';
+import {
+  Entry,
+  type EntryTags,
+  type Held,
+  ownMemory,
+  PackedFrozen,
+  RecentEntries,
+} from './recent-entries';
 
 /** Options of local memory. */
 export interface LocMemOptions extends CullingOptions {
@@ -48,18 +56,6 @@ const KNOWN_KEYS = 10_000;
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 
-/** Primitives of a known size as they are, for nobody can change them; all else encoded. */
-type Held = string | number | boolean | null | Buffer | FrozenValue;
-
-interface Entry {
-  readonly value: Held;
-  expiresAt: number;
-  /** Of its tags; `undefined` if it has none. */
-  readonly counters: Counters | undefined;
-  /** What the sequence of the tags was as they were found to be valid. */
-  validAt: number | undefined;
-}
-
 /** A value as it is held, and the counters of its tags. */
 interface Frozen {
   readonly value: Held;
@@ -73,7 +69,7 @@ interface Removals {
 
 /** Entries of one location, which several aliases may share. */
 class Store {
-  entries = Store.empty();
+  entries = new RecentEntries();
   /** Evictions that a cull has decided on and later writes will carry out. */
   owed = 0;
   /** By final key, what is being made; removed by whatever changes the key. */
@@ -90,13 +86,9 @@ class Store {
     return tags;
   }
 
-  static empty(): LRUCache<string, Entry> {
-    // Only for its running total: the limits differ by alias, and are kept by the caller.
-    return new LRUCache({ maxSize: Number.MAX_SAFE_INTEGER });
-  }
-
   clear(): void {
-    this.entries = Store.empty();
+    // To forget them one by one would take longer the more there are.
+    this.entries = new RecentEntries();
     this.owed = 0;
     this.fills.clear();
     for (const tags of this.#tags.values()) tags.clear();
@@ -157,7 +149,7 @@ export class LocMemCache extends BaseCache {
     { version }: VersionOption = {},
   ): Promise<unknown> {
     const entry = this.#use(this.makeAndValidateKey(key, version));
-    return entry === undefined ? fallback : this.#thaw(entry.value);
+    return entry === undefined ? fallback : this.#thaw(entry.value!);
   }
 
   override async set(
@@ -219,9 +211,7 @@ export class LocMemCache extends BaseCache {
     const frozen = { value: this.#freeze(sum, key), counters: undefined };
     const { expiresAt } = entry!;
     // Not #put(): the store does not grow, so that counting must not cull.
-    this.#store.entries.set(finalKey, entryOf(frozen, expiresAt), {
-      size: sizeOf(finalKey, frozen),
-    });
+    this.#store.entries.put(entryOf(finalKey, frozen, expiresAt));
     return sum;
   }
 
@@ -241,7 +231,7 @@ export class LocMemCache extends BaseCache {
     const finalKey = this.makeKey(key, version);
     const entry = this.#use(finalKey);
     if (entry !== undefined && !this.softPurges.has(finalKey)) {
-      return { value: this.#thaw(entry.value) };
+      return { value: this.#thaw(entry.value!) };
     }
     const { fills } = this.#store;
     const shared = fills.get(finalKey);
@@ -315,9 +305,15 @@ export class LocMemCache extends BaseCache {
       this.#finalKeys ??= new LRUCache({ max: KNOWN_KEYS });
       this.#finalKeys.set(key, finalKey);
     }
-    if (!Buffer.isBuffer(held)) return held;
-    const value = this.#codec.decode(held);
+    if (held instanceof PackedFrozen) return Buffer.from(held.bytes);
+    if (!(held instanceof ArrayBuffer)) return held;
+    const value = this.#codec.decode(Buffer.from(held));
     return value instanceof Uint8Array ? value : undefined;
+  }
+
+  /** @internal */
+  override adoptFrozen(key: string, bytes: Uint8Array, value: FrozenValue): void {
+    this.#store.entries.thaw(this.makeAndValidateKey(key), bytes.buffer, value);
   }
 
   /** @internal */
@@ -366,26 +362,27 @@ export class LocMemCache extends BaseCache {
 
   /** The live entry, now the most recently used. */
   #use(finalKey: string): Entry | undefined {
-    return this.#ifUsable(finalKey, this.#store.entries.get(finalKey));
+    return this.#ifUsable(finalKey, this.#store.entries.use(finalKey));
   }
 
   #ifUsable(finalKey: string, entry: Entry | undefined): Entry | undefined {
     if (entry === undefined) return undefined;
-    const isValid = entry.counters === undefined || entry.validAt === this.tags.sequence;
+    const { tags } = entry;
+    const isValid = tags === undefined || tags.validAt === this.tags.sequence;
     // It may have taken the place of one that was stale.
     if (isValid) this.softPurges.forget(finalKey);
-    if (entry.expiresAt > Date.now() && (isValid || !this.#isPurged(finalKey, entry))) return entry;
+    if (entry.expiresAt > Date.now() && (isValid || !this.#isPurged(finalKey, tags))) return entry;
     this.#store.entries.delete(finalKey);
     return undefined;
   }
 
-  #isPurged(finalKey: string, entry: Entry): boolean {
+  #isPurged(finalKey: string, tags: EntryTags): boolean {
     const { sequence } = this.tags;
-    const counters = entry.counters!;
+    const { counters } = tags;
     // In the memory of this process counters are read at once.
     const found = this.tags.check(counters) as Validity;
     const validity = this.softPurges.judge(finalKey, counters, found);
-    if (validity === 'valid') entry.validAt = sequence;
+    if (validity === 'valid') tags.validAt = sequence;
     return validity === 'purged';
   }
 
@@ -401,7 +398,8 @@ export class LocMemCache extends BaseCache {
       store.entries.delete(finalKey);
       return;
     }
-    const size = sizeOf(finalKey, frozen);
+    const entry = entryOf(finalKey, frozen, expiryOf(seconds));
+    const { size } = entry;
     if (size > this.#maxBytes) {
       store.entries.delete(finalKey);
       this.#warnOfSize(finalKey, size);
@@ -411,26 +409,25 @@ export class LocMemCache extends BaseCache {
     const { entries } = store;
     // First, or the old value would take room from the new one.
     entries.delete(finalKey);
-    while (entries.calculatedSize + size > this.#maxBytes) {
+    while (entries.bytes + size > this.#maxBytes) {
       if (evictions++ === EVICTION_SLICE) return;
-      entries.pop();
+      entries.evict();
     }
-    const expiresAt = expiryOf(seconds);
-    entries.set(finalKey, entryOf(frozen, expiresAt), { size });
+    entries.put(entry);
   }
 
   /** Evicts what a cull due now, or an earlier one, still has to. Returns the number evicted. */
   #cull(store: Store): number {
-    if (store.owed === 0 && store.entries.size >= this.maxEntries) {
+    if (store.owed === 0 && store.entries.count >= this.maxEntries) {
       if (this.cullFrequency === 0) {
         // Not all of the store: to lose the counters of tags would purge what is stored next, too.
-        store.entries = Store.empty();
+        store.entries = new RecentEntries();
         return 0;
       }
-      store.owed = Math.floor(store.entries.size / this.cullFrequency);
+      store.owed = Math.floor(store.entries.count / this.cullFrequency);
     }
     const slice = Math.min(store.owed, EVICTION_SLICE);
-    for (let i = 0; i < slice; i++) store.entries.pop();
+    for (let i = 0; i < slice; i++) store.entries.evict();
     store.owed -= slice;
     return slice;
   }
@@ -452,26 +449,30 @@ export class LocMemCache extends BaseCache {
   }
 
   /** A copy of the value, in an envelope if it has tags. */
-  #thawWithTags({ value, counters }: Entry): unknown {
-    const thawed = this.#thaw(value);
-    return counters === undefined ? thawed : new Envelope(newHead(), { value: thawed, counters });
+  #thawWithTags({ value, tags }: Entry): unknown {
+    const thawed = this.#thaw(value!);
+    if (tags === undefined) return thawed;
+    return new Envelope(newHead(), { value: thawed, counters: tags.counters });
   }
 
   #freeze(value: unknown, key: string): Held {
-    if (!this.#keepsPrimitives || !isStorablePrimitive(value))
-      return this.#codec.encode(value, key);
-    return typeof value === 'string' ? detached(value) : value;
+    if (this.#keepsPrimitives && isStorablePrimitive(value)) {
+      return typeof value === 'string' ? detached(value) : value;
+    }
+    const encoded = this.#codec.encode(value, key);
+    return typeof encoded === 'number' ? encoded : ownMemory(encoded);
   }
 
   /** A copy of the value that the caller may change. */
   #thaw(held: Held): unknown {
     if (typeof held !== 'object' || held === null) return held;
-    if (!Buffer.isBuffer(held)) return Buffer.from(held.toBytes());
+    if (held instanceof PackedFrozen) return Buffer.from(held.bytes.slice(0));
+    if (!(held instanceof ArrayBuffer)) return Buffer.from(held.toBytes());
     // A serializer of the user's own may return, or write to, what it is given.
-    if (this.#hasOwnSerializer) return contentOf(this.#codec.decode(Buffer.from(held)));
-    const value = this.#codec.decode(held);
+    if (this.#hasOwnSerializer) return contentOf(this.#codec.decode(Buffer.from(held.slice(0))));
+    const value = this.#codec.decode(Buffer.from(held));
     // What a serializer made is new already; bytes alone are still the stored ones.
-    if (!(value instanceof Uint8Array) || value.buffer !== held.buffer) return value;
+    if (!(value instanceof Uint8Array) || value.buffer !== held) return value;
     return Buffer.isBuffer(value) ? Buffer.from(value) : value.slice();
   }
 
@@ -497,21 +498,22 @@ function isStorablePrimitive(value: unknown): value is string | number | boolean
   }
 }
 
-/** The same characters in memory of their own: a part of a larger text keeps all of it alive. */
+/**
+ * The same characters in memory of their own: a part of a larger text keeps all of it alive. Joined,
+ * for a slice of a copy would be an object more than the copy.
+ */
 function detached(text: string): string {
-  return ` ${text}`.slice(1);
+  return text.length < 2 ? text : [text.slice(0, 1), text.slice(1)].join('');
 }
 
-/** Not by a spread, which takes longer than all else in `set`. */
-function entryOf({ value, counters }: Frozen, expiresAt: number): Entry {
-  return { value, expiresAt, counters, validAt: undefined };
-}
-
-function sizeOf(finalKey: string, { value, counters }: Frozen): number {
+function entryOf(finalKey: string, { value, counters }: Frozen, expiresAt: number): Entry {
   let size = ENTRY_OVERHEAD + 2 * finalKey.length + byteLengthOf(value);
-  if (counters === undefined) return size;
-  for (const name of counters.keys()) size += TAG_OVERHEAD + 2 * name.length;
-  return size;
+  let tags: EntryTags | undefined;
+  if (counters !== undefined) {
+    for (const name of counters.keys()) size += TAG_OVERHEAD + 2 * name.length;
+    tags = { counters, validAt: undefined };
+  }
+  return new Entry(finalKey, value, size, expiresAt, tags);
 }
 
 function byteLengthOf(value: Held): number {

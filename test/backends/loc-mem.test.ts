@@ -412,4 +412,52 @@ describe('frozen values', () => {
       expect(cache.getFrozen(key)).toBeUndefined();
     }
   });
+
+  describe('of which there are many', () => {
+    const MANY = 10_000;
+    const large = { byteLength: 20_000, toBytes: () => Buffer.from('large') };
+    let cache: LocMemCache;
+
+    beforeEach(() => {
+      cache = openCache({ maxEntries: 1e6, maxBytes: 1e9 });
+      cache.setFrozen('key', frozen, 10);
+      cache.setFrozen('large', large, null);
+      for (let i = 0; i < MANY; i++) cache.setFrozen(`k${i}`, { ...frozen }, null);
+    });
+
+    test('the oldest small ones are held as their bytes', async () => {
+      expect(cache.getFrozen('key')).toEqual(Buffer.from('bytes'));
+      expect(cache.getFrozen('large')).toBe(large);
+      const found = await cache.get<Buffer>('key');
+      found!.fill(0);
+      expect(await cache.get('key')).toEqual(Buffer.from('bytes'));
+      clock.advance(10);
+      expect(cache.getFrozen('key')).toBeUndefined();
+    });
+
+    test('what was made of these bytes takes their place', () => {
+      cache.adoptFrozen('key', cache.getFrozen('key') as Buffer, frozen);
+      expect(cache.getFrozen('key')).toBe(frozen);
+      clock.advance(10);
+      expect(cache.getFrozen('key')).toBeUndefined();
+    });
+
+    test('but not that of what was replaced or removed meanwhile', () => {
+      const bytes = cache.getFrozen('key') as Buffer;
+      const other = { ...frozen };
+      cache.setFrozen('key', other, null);
+      cache.adoptFrozen('key', bytes, frozen);
+      expect(cache.getFrozen('key')).toBe(other);
+      cache.deleteFrozen('key');
+      cache.adoptFrozen('key', bytes, frozen);
+      expect(cache.getFrozen('key')).toBeUndefined();
+    });
+
+    test('those that were removed make place for others', () => {
+      for (let i = 0; i < MANY; i++) cache.deleteFrozen(`k${i}`);
+      cache.setFrozen('key', frozen, null);
+      expect(cache.getFrozen('key')).toBe(frozen);
+      expect(cache.getFrozen('k0')).toBeUndefined();
+    });
+  });
 });

@@ -1,7 +1,9 @@
+import { SegmentedMap } from '../segmented-map';
+
 /** Ghosts that there is always room for, however few entries there are. */
 const MIN_GHOSTS = 64;
 
-/** What a ghost takes besides its key: roughly, its place in a set. */
+/** What a ghost takes besides its key: roughly, its place in a map. */
 const GHOST_OVERHEAD = 64;
 
 /**
@@ -12,9 +14,9 @@ const GHOST_OVERHEAD = 64;
  */
 export class Ghosts {
   readonly #maxBytes: number;
-  // Two generations, for a set is slow to find its first member once many before it were deleted.
-  #young = new Set<string>();
-  #old = new Set<string>();
+  // Two generations, for a map is slow to find its first member once many before it were deleted.
+  #young = new SegmentedMap<true>();
+  #old = new SegmentedMap<true>();
   #youngBytes = 0;
 
   constructor(maxBytes: number) {
@@ -37,11 +39,12 @@ export class Ghosts {
       this.#youngBytes + bytes > this.#maxBytes / 2;
     if (isFull) {
       this.#old = this.#young;
-      this.#young = new Set();
+      this.#young = new SegmentedMap();
       this.#youngBytes = 0;
     }
     const before = this.#young.size;
-    if (this.#young.add(key).size > before) this.#youngBytes += bytes;
+    this.#young.set(key, true);
+    if (this.#young.size > before) this.#youngBytes += bytes;
   }
 
   /** Forgets a key. Returns whether it was remembered. */

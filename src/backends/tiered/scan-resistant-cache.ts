@@ -1,5 +1,6 @@
+import { Queue, type Queued } from '../queue';
+import { SegmentedMap } from '../segmented-map';
 import { Ghosts } from './ghosts';
-import { Queue, type Queued } from './queue';
 
 /** The part of the bytes in which an entry must prove itself. */
 const PROBATION_SHARE = 0.1;
@@ -59,7 +60,7 @@ interface Entry<V> extends Queued<Entry<V>> {
 export class ScanResistantCache<V> {
   readonly #maxBytes: number;
   readonly #maxProbation: number;
-  #entries = new Map<string, Entry<V>>();
+  #entries = new SegmentedMap<Entry<V>>();
   #probation = new Queue<Entry<V>>();
   #main = new Queue<Entry<V>>();
   #ghosts: Ghosts;
@@ -158,7 +159,7 @@ export class ScanResistantCache<V> {
 
   /** Forgets all entries and all keys. */
   clear(): void {
-    this.#entries = new Map();
+    this.#entries = new SegmentedMap();
     this.#probation = new Queue();
     this.#main = new Queue();
     this.#ghosts = new Ghosts(this.#maxBytes * GHOST_SHARE);
