@@ -161,8 +161,13 @@ export class FileBasedCache extends BaseCache {
     return this.#store.inTurn(path, () => this.#store.remove(path));
   }
 
-  override async clear() {
-    await this.#store.clear();
+  override clear() {
+    return this.clearInSteps();
+  }
+
+  /** @internal */
+  override async clearInSteps(onRemoved?: (count: number) => void) {
+    await this.#store.clear(onRemoved);
     await this.#countersCache?.clear();
   }
 

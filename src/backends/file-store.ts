@@ -158,9 +158,9 @@ export class FileStore {
     });
   }
 
-  /** Removes every cache file, and nothing else. */
-  clear(): Promise<void> {
-    return this.#queue.run(WHOLE, () => this.#removeAll());
+  /** Removes every cache file, and nothing else. `onRemoved` is told of each directory how many. */
+  clear(onRemoved?: (count: number) => void): Promise<void> {
+    return this.#queue.run(WHOLE, () => this.#removeAll(onRemoved));
   }
 
   #needsWork(maxEntries: number): boolean {
@@ -188,11 +188,13 @@ export class FileStore {
     return count;
   }
 
-  async #removeAll(): Promise<void> {
+  async #removeAll(onRemoved?: (count: number) => void): Promise<void> {
     this.#owed = 0;
     await this.#forEachShard(async (shard) => {
       const names = await namesIn(shard);
-      await Promise.all(names.filter(isEntryName).map((name) => unlinked(join(shard, name))));
+      const entries = names.filter(isEntryName);
+      await Promise.all(entries.map((name) => unlinked(join(shard, name))));
+      onRemoved?.(entries.length);
       await removeAbandoned(shard, names);
     });
     this.#count = 0;

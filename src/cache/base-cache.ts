@@ -246,6 +246,17 @@ export abstract class BaseCache {
     return this.#notImplemented('clear');
   }
 
+  /**
+   * {@link BaseCache.clear} where nobody waits for the end: a store that takes long is emptied in steps,
+   * each of which has a deadline of its own. What is written meanwhile may stay.
+   *
+   * @param onRemoved - Told how many entries went in each step, by stores that know.
+   * @internal
+   */
+  clearInSteps(_onRemoved: (count: number) => void): Promise<void> {
+    return this.clear();
+  }
+
   /** Whether a live entry has this key; one that holds `null` counts. */
   async hasKey(key: string, { version }: VersionOption = {}): Promise<boolean> {
     return (await this.get(key, undefined, { version })) !== undefined;

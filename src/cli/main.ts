@@ -6,6 +6,7 @@ void run({
   directory: process.cwd(),
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
+  terminal: process.stderr.isTTY ? (text) => process.stderr.write(text) : undefined,
 }).then((exitCode) => {
   // A pool of the site's would keep the process alive. What was printed goes out before.
   process.stdout.write('', () => process.exit(exitCode));

@@ -1,10 +1,7 @@
-import { DummyCache } from '../backends/dummy';
-import { LocMemCache } from '../backends/loc-mem';
-import { BaseCache } from '../cache/base-cache';
 import { nameOfPrefix, nameOfUrl, tagName } from '../cache/tag-names';
 import type { PurgeMode } from '../cache/tags';
-import { caches } from '../caches';
 import { CommandError, reasonOf, UsageError } from './errors';
+import { sharedCache } from './shared-cache';
 
 /** What `purge` is asked for. */
 export interface PurgeCommandOptions {
@@ -16,6 +13,9 @@ export interface PurgeCommandOptions {
   readonly aliases: readonly string[];
   readonly mode: PurgeMode;
 }
+
+/** What to do about local memory instead. */
+const ADVICE = 'Purge it in the process of the site, with invalidateTags().';
 
 /**
  * Purges pages by tags, URLs and prefixes, in one cache after another. One that fails does
@@ -39,7 +39,7 @@ export async function purge(
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error });
   }
-  const asked = [...new Set(aliases)].map((alias) => [alias, sharedCache(alias)] as const);
+  const asked = [...new Set(aliases)].map((alias) => [alias, sharedCache(alias, ADVICE)] as const);
   const failures: string[] = [];
   for (const [alias, cache] of asked) {
     try {
@@ -60,30 +60,4 @@ export async function purge(
     prefixes.forEach(say('prefix'));
   }
   if (failures.length > 0) throw new CommandError(failures.join('\n'));
-}
-
-/** The backend of an alias, if it is one whose pages other processes see. */
-function sharedCache(alias: string): BaseCache {
-  const cache = configuredCache(alias);
-  if (cache instanceof LocMemCache) {
-    throw new UsageError(
-      `Cache "${alias}" is local memory, and that of this command has nobody's pages. Purge it in the process of the site, with invalidateTags().`,
-    );
-  }
-  if (cache instanceof DummyCache) {
-    throw new UsageError(`Cache "${alias}" is a dummy, which keeps no pages.`);
-  }
-  return cache;
-}
-
-function configuredCache(alias: string): BaseCache {
-  try {
-    const cache: unknown = caches[alias];
-    if (cache instanceof BaseCache) return cache;
-  } catch (error) {
-    // One that is configured, but wrongly, was well named.
-    if (alias in caches) throw error;
-    throw new UsageError((error as Error).message, { cause: error });
-  }
-  throw new UsageError(`${JSON.stringify(alias)} cannot be the alias of a cache.`);
 }

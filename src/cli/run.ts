@@ -1,9 +1,11 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { caches } from '../caches';
 import { InvalidCacheBackendError } from '../errors';
+import { clear } from './clear';
 import { applyConfigFile } from './config-file';
 import { createCacheTable } from './createcachetable';
 import { CommandError, UsageError } from './errors';
+import { Progress } from './progress';
 import { purge } from './purge';
 
 /** What the command has of its process. */
@@ -16,10 +18,12 @@ export interface CommandLine {
   readonly out: (text: string) => void;
   /** The same for errors. */
   readonly err: (text: string) => void;
+  /** Takes what shows progress on a terminal; `undefined` if there is none. */
+  readonly terminal?: ((text: string) => void) | undefined;
 }
 
 /** Runs the command `cachewright`. @returns the exit code: `0`; `1` if it failed; `2` if misused */
-export async function run({ args, directory, out, err }: CommandLine): Promise<number> {
+export async function run({ args, directory, out, err, terminal }: CommandLine): Promise<number> {
   const program = new Command('cachewright')
     .description('Looks after the caches of a site that are configured in cachewright.config.*.')
     .version((require('../../package.json') as { version: string }).version)
@@ -37,6 +41,15 @@ export async function run({ args, directory, out, err }: CommandLine): Promise<n
       await applyConfigFile(options.config, directory);
       const { database, dryRun, verbosity } = options;
       await createCacheTable({ tables, database, dryRun, verbosity }, (line) => out(`${line}\n`));
+    });
+  program
+    .command('clear')
+    .description('Empties caches that the processes of the site share.')
+    .argument('<aliases...>', 'the caches')
+    .option(...CONFIG_OPTION)
+    .action(async (aliases: string[], { config }: ClearFlags) => {
+      await applyConfigFile(config, directory);
+      await clear(aliases, (line) => out(`${line}\n`), new Progress(terminal));
     });
   program
     .command('purge')
@@ -82,6 +95,10 @@ interface CreateCacheTableFlags {
   readonly database?: string;
   readonly dryRun: boolean;
   readonly verbosity: number;
+  readonly config?: string;
+}
+
+interface ClearFlags {
   readonly config?: string;
 }
 

@@ -55,6 +55,9 @@ const MAX_STATEMENT_BYTES = 4 * 1024 * 1024;
 /** Times that a row is gone again which was in the way of a fill's. */
 const FILL_ATTEMPTS = 3;
 
+/** Rows that are removed at a time where all of them are. */
+const CLEAR_STEP = 1000;
+
 /** A table in an open database, and what stands before it. */
 interface Place {
   readonly table: CacheTable;
@@ -338,6 +341,18 @@ export class DatabaseCache extends ServerCache {
   override async clear(): Promise<void> {
     const { table, guard } = this.#placeFor('write');
     await guard.run(() => table.clear(), this.writeTimeoutMs);
+  }
+
+  /** @internal */
+  override async clearInSteps(onRemoved: (count: number) => void): Promise<void> {
+    const { table, guard } = this.#placeFor('write');
+    const step = async (work: () => Promise<number>): Promise<number> => {
+      const removed = await guard.run(work, this.writeTimeoutMs);
+      onRemoved(removed);
+      return removed;
+    };
+    while ((await step(() => table.deleteLowest(CLEAR_STEP, true))) > 0);
+    await step(() => table.clear());
   }
 
   override async close(): Promise<void> {

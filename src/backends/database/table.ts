@@ -150,8 +150,9 @@ export abstract class CacheTable {
     return affected(result) > 0;
   }
 
-  async clear(): Promise<void> {
-    await this.run(this.sql`delete from ${this.id}`);
+  /** Removes all rows. @returns how many */
+  async clear(): Promise<number> {
+    return affected(await this.run(this.sql`delete from ${this.id}`));
   }
 
   async count(): Promise<number> {
@@ -161,16 +162,22 @@ export abstract class CacheTable {
     return Number(rows[0]?.n);
   }
 
-  /** Removes the rows before the one at `offset` in the order of keys. @returns how many */
-  async deleteLowest(offset: number): Promise<number> {
+  /**
+   * Removes the rows before the one at `offset` in the order of keys.
+   *
+   * @param isOfAll - Whether the counters of tags count, too.
+   * @returns how many; `0` if there are no more than `offset`
+   */
+  async deleteLowest(offset: number, isOfAll = false): Promise<number> {
     const { sql } = this;
+    const isMeant = isOfAll ? sql`1 = 1` : this.#isEntry;
     const { rows } = await this.run<{ cache_key: unknown }>(sql`
-      select ${this.keyColumn} from ${this.id} where ${this.#isEntry}
+      select ${this.keyColumn} from ${this.id} where ${isMeant}
       order by ${this.keyColumn} limit 1 offset ${sql.lit(offset)}`);
     const boundary = rows[0];
     if (boundary === undefined) return 0;
     const key = this.readKey(boundary.cache_key);
-    return this.deleteWhere(sql`${this.keyColumn} < ${this.key(key)} and ${this.#isEntry}`);
+    return this.deleteWhere(sql`${this.keyColumn} < ${this.key(key)} and ${isMeant}`);
   }
 
   /** Counters of tags are not culled: that would make all the entries that are left invalid. */

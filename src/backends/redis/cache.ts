@@ -225,12 +225,17 @@ export class RedisCache extends ServerCache {
    *
    * @throws TypeError if the alias's `keyFunction` hides the prefix.
    */
-  override async clear(): Promise<void> {
+  override clear(): Promise<void> {
+    return this.clearInSteps(() => {});
+  }
+
+  /** @internal */
+  override async clearInSteps(onRemoved: (count: number) => void): Promise<void> {
     if (this.#clearsDatabase) {
       await flush(this.#topology, this.writeTimeoutMs);
     } else {
       const pattern = prefixPattern(this.keyFunction, this.keyPrefix);
-      await removeMatching(this.#topology, pattern, this.writeTimeoutMs);
+      await removeMatching(this.#topology, pattern, this.writeTimeoutMs, onRemoved);
     }
   }
 

@@ -25,17 +25,25 @@ export async function* scan(
   }
 }
 
-/** Removes the entries whose final keys match. @returns how many there were */
+/**
+ * Removes the entries whose final keys match.
+ *
+ * @param onRemoved - Told of each slice how many it had.
+ * @returns how many there were
+ */
 export async function removeMatching(
   topology: RedisTopology,
   pattern: string,
   deadlineMs: number,
+  onRemoved?: (count: number) => void,
 ): Promise<number> {
   let removed = 0;
   for await (const finalKeys of scan(topology, pattern, deadlineMs)) {
     const work = async (client: RedisClient) => {
       const counts = [await unlink(client, finalKeys, topology.isCluster)].flat() as number[];
-      removed += counts.reduce((sum, count) => sum + count, 0);
+      const count = counts.reduce((sum, each) => sum + each, 0);
+      removed += count;
+      onRemoved?.(count);
     };
     if (finalKeys.length > 0) await topology.writer(finalKeys[0]!).run(work, deadlineMs);
   }

@@ -222,12 +222,18 @@ export class TieredCache extends BaseCache {
 
   override clear(): Promise<void> {
     this.#lose();
-    return this.#finishing(this.#clear());
+    return this.#finishing(this.#clear(() => this.shared.clear()));
   }
 
-  async #clear(): Promise<void> {
+  /** @internal */
+  override clearInSteps(onRemoved: (count: number) => void): Promise<void> {
+    this.#lose();
+    return this.#finishing(this.#clear(() => this.shared.clearInSteps(onRemoved)));
+  }
+
+  async #clear(clearShared: () => Promise<void>): Promise<void> {
     try {
-      await this.#clearNow();
+      await this.#clearNow(clearShared);
     } catch (error) {
       // What is refused today is refused tomorrow.
       if (!(error instanceof CacheUnavailableError)) throw error;
@@ -540,8 +546,8 @@ export class TieredCache extends BaseCache {
     }
   }
 
-  async #clearNow(): Promise<void> {
-    await this.shared.clear();
+  async #clearNow(clearShared: () => Promise<void>): Promise<void> {
+    await clearShared();
     const { isSeen } = await this.#follow().announce('all');
     await isSeen;
   }
@@ -575,7 +581,7 @@ export class TieredCache extends BaseCache {
   async #replay(): Promise<void> {
     try {
       await this.#kept.replay({
-        clear: () => this.#clearNow(),
+        clear: () => this.#clearNow(() => this.shared.clear()),
         purge: (names, mode) => this.#tieredTags.purgeNow(names, mode, true),
         announce: (finalKeys) => this.#announce(finalKeys.map((finalKey) => ENTRY + finalKey)),
       });
