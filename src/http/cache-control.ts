@@ -1,4 +1,5 @@
 import { parse, stringify } from 'cache-control-parser';
+import { LRUCache } from 'lru-cache';
 import { type HeaderValue, headerLines } from './header-value';
 
 export type { HeaderValue } from './header-value';
@@ -27,8 +28,19 @@ export const MAX_DELTA_SECONDS = 2 ** 31 - 1;
  * @see RFC 9111 §5.2
  */
 export function parseCacheControl(value: HeaderValue): CacheControl {
-  return headerLines(value).flatMap(parseLine);
+  if (typeof value !== 'string') return headerLines(value).flatMap(parseLine);
+  let directives = known.get(value);
+  if (directives === undefined) {
+    directives = parseLine(value);
+    if (value.length <= MAX_KNOWN_LENGTH) known.set(value, directives);
+  }
+  return directives;
 }
+
+/** A site sends the same few all the time. */
+const known = new LRUCache<string, CacheControl>({ max: 200 });
+
+const MAX_KNOWN_LENGTH = 200;
 
 function parseLine(line: string): CacheControl {
   const known = parse(line);

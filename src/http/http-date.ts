@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { type HeaderValue, headerLines } from './header-value';
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
@@ -27,12 +28,24 @@ const LAST_DATE = Date.UTC(9999, 11, 31, 23, 59, 59);
 export function parseHttpDate(value: HeaderValue, now?: number): number | undefined {
   const [text, another] = headerLines(value);
   if (text === undefined || another !== undefined) return undefined;
+  const known = knownInstants.get(text);
+  if (known !== undefined) return known;
   for (const format of FORMATS) {
     const groups = format.exec(text.trim())?.groups;
-    if (groups !== undefined) return toInstant(groups, now);
+    if (groups === undefined) continue;
+    const instant = toInstant(groups, now);
+    // With two digits of the year it may be another one tomorrow.
+    if (instant !== undefined && format === FORMATS[0]) knownInstants.set(text, instant);
+    return instant;
   }
   return undefined;
 }
+
+/** Dates that were read last: most are those of this second, and of when its pages expire. */
+const knownInstants = new LRUCache<string, number>({ max: 100 });
+
+/** Those that were written last, by their seconds. */
+const knownTexts = new LRUCache<number, string>({ max: 100 });
 
 function toInstant(groups: Record<string, string>, now: number | undefined): number | undefined {
   const month = MONTHS.indexOf(groups.month!.toLowerCase());
@@ -61,5 +74,11 @@ function toYear(digits: string, now: number | undefined): number {
  * @param ms - Epoch milliseconds. What lies after the year 9999 becomes its end.
  */
 export function formatHttpDate(ms: number): string {
-  return new Date(Math.min(ms, LAST_DATE)).toUTCString();
+  const seconds = Math.floor(ms / 1000);
+  let text = knownTexts.get(seconds);
+  if (text === undefined) {
+    text = new Date(Math.min(ms, LAST_DATE)).toUTCString();
+    knownTexts.set(seconds, text);
+  }
+  return text;
 }

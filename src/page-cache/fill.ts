@@ -33,7 +33,7 @@ import {
   storeResponse,
 } from './page-store';
 import { confirmTags } from './page-tags';
-import { type ReadTracker, trackReads } from './read-tracker';
+import { ReadTracker } from './read-tracker';
 import { type HeadDecision, type RecorderEvents, type Recording, snapshot } from './recorder';
 import { putHead } from './replay';
 import { applyTargetRule, type PageKey, REWRITTEN_TARGET, variantOf } from './request-key';
@@ -126,7 +126,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   #groups: readonly string[] = [];
   readonly #scope: PageScope;
   #outcome: CacheOutcome;
-  #tracker: ReadTracker | undefined;
+  #reads: ReadTracker | undefined;
 
   constructor(start: FillStart) {
     const { response, counters, vary, storageKey, isBlind } = start.lookup;
@@ -182,7 +182,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   watchReads(): void {
     const { varyOnRead, cookies } = this.#settings;
     if (varyOnRead === undefined) return;
-    this.#tracker = trackReads(this.#req, this.#res, {
+    this.#reads = new ReadTracker(this.#req, this.#res, {
       ignored: varyOnRead,
       isSessionKeyed: cookies === undefined,
     });
@@ -302,7 +302,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
       if (!hasOwnExpires) res.removeHeader('Expires');
       patchFreshnessHeaders(res, verdict.patchSeconds);
     }
-    const reads = this.#tracker?.reads;
+    const reads = this.#reads;
     const refusal =
       verdict.terms === undefined || this.#mustNotStore
         ? (verdict.refusal ?? 'no-store')
@@ -457,7 +457,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
 
   /** Whether the handlers read something after the head, too late to be told of in `Vary`. */
   #hasReadMore(): boolean {
-    const reads = this.#tracker?.reads;
+    const reads = this.#reads;
     if (reads === undefined) return false;
     const told = new Set(parseVary(this.#res.getHeader('vary') as HeaderValue).map(lowerCase));
     return reads.identity !== undefined || [...reads.headers].some((name) => !told.has(name));

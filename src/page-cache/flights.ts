@@ -42,11 +42,22 @@ export interface Lease {
   end(landing: Landing): Promise<void>;
 }
 
+interface Resolvers<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+}
+
+/** `Promise.withResolvers()`, which Node 20 has not. */
+function withResolvers<T>(): Resolvers<T> {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
 /** One run of the handlers for a page. */
 export class Flight {
-  readonly landing: Promise<Landing>;
-  /** Fulfilled if those who wait should wait no longer, as the cache does not answer. */
-  readonly released: Promise<'released'>;
   /**
    * Whether it is being found out that the page was not purged while it was made, or whether another
    * process has made it. Whoever comes now may have come after a purge that this does not tell of
@@ -55,16 +66,29 @@ export class Flight {
   isConfirming = false;
   #lease: Lease | undefined;
   readonly #begunAt = performance.now();
-  #land!: (landing: Landing) => void;
-  #release!: (released: 'released') => void;
+  /** What it came to. */
+  #landed: Landing | undefined;
+  readonly #atLanding: ((landing: Landing) => void)[] = [];
+  // Most pages are waited for by nobody.
+  #landing: Promise<Landing> | undefined;
+  #released: Resolvers<'released'> | undefined;
 
-  constructor() {
-    this.landing = new Promise((resolve) => {
-      this.#land = resolve;
-    });
-    this.released = new Promise((resolve) => {
-      this.#release = resolve;
-    });
+  /** What it comes to. */
+  get landing(): Promise<Landing> {
+    this.#landing ??= new Promise((resolve) => this.whenLanded(resolve));
+    return this.#landing;
+  }
+
+  /** Calls `listener` as it lands; at once if it has. */
+  whenLanded(listener: (landing: Landing) => void): void {
+    if (this.#landed === undefined) this.#atLanding.push(listener);
+    else listener(this.#landed);
+  }
+
+  /** Fulfilled if those who wait should wait no longer, as the cache does not answer. */
+  get released(): Promise<'released'> {
+    this.#released ??= withResolvers();
+    return this.#released.promise;
   }
 
   /** Whether it takes so long already that nobody should begin to wait for it. */
@@ -79,13 +103,16 @@ export class Flight {
       () => this.landing,
       ms,
       () => new CacheUnavailableError(`The page was not confirmed within ${ms} ms.`, 'timeout'),
-    ).catch(() => this.#release('released'));
+    ).catch(() => {
+      this.#released ??= withResolvers();
+      this.#released.resolve('released');
+    });
   }
 
   /** Keeps other processes from the page until the flight has landed. */
   holdUnder(lease: Lease): void {
     this.#lease = lease;
-    void this.landing.then((landing) => lease.end(landing));
+    this.whenLanded((landing) => void lease.end(landing));
   }
 
   /** Whether what it made may be stored: no other process has had its turn meanwhile. */
@@ -95,7 +122,9 @@ export class Flight {
 
   /** Tells all who wait. Only the first call counts. */
   land(landing: Landing): void {
-    this.#land(landing);
+    if (this.#landed !== undefined) return;
+    this.#landed = landing;
+    for (const listener of this.#atLanding) listener(landing);
   }
 }
 
@@ -133,7 +162,7 @@ export class PageFlights {
   begin(key: string): Flight {
     const flight = new Flight();
     this.#flights.set(key, flight);
-    void flight.landing.then(async (landing) => {
+    flight.whenLanded(async (landing) => {
       if (landing.kind === 'stored') {
         await landing.written;
         this.#clock += 1;

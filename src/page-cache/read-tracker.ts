@@ -1,21 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Request, Response } from '../headers/middleware';
 import { isKeyedByHost, trustsProxy } from './request-origin';
-import { watchedHeaders } from './watched-headers';
-
-/** What of a request the handlers looked at. */
-export interface Reads {
-  /** Names of headers, in lower case. */
-  readonly headers: ReadonlySet<string>;
-  /** Something that tells visitors apart and that no header stands for, such as `req.ip`. */
-  readonly identity: string | undefined;
-}
-
-/** Notes which inputs that may select a representation are read from a request. */
-export interface ReadTracker {
-  /** What was read so far. */
-  readonly reads: Reads;
-}
+import { type HeaderWatcher, watchedHeaders } from './watched-headers';
 
 /** How to watch a request. */
 export interface ReadTrackerOptions {
@@ -42,146 +28,199 @@ const NOT_SELECTING = new Set([
   ...['referer', 'referrer', 'user-agent'],
 ]);
 
-/** Properties that middleware has made of a header, and that header. */
-const MADE_OF_HEADERS = {
-  cookies: 'cookie',
-  signedCookies: 'cookie',
-  session: 'cookie',
-  sessionID: 'cookie',
-} as const;
+/** A property of requests that is watched. */
+class WatchedProperty {
+  /** Shown where there was a property that is enumerable. */
+  readonly visible: PropertyDescriptor & Required<Pick<PropertyDescriptor, 'get'>>;
+  readonly hidden: PropertyDescriptor;
 
-/** Properties that tell visitors apart by more than headers. */
-const IDENTITIES = ['ip', 'ips', 'user', 'auth', 'rawHeaders', 'headersDistinct'] as const;
-
-/** Express's own readings of forwarded headers, whose outcome is in the key, or most often. */
-const IN_KEY = ['host', 'hostname', 'protocol', 'secure', 'subdomains'] as const;
-
-/**
- * Watches what is read of a request from now on, until the response has ended. What middleware
- * further out reads while the response is sent does not count: it has done so on every request,
- * and says in `Vary` what came of it.
- */
-export function trackReads(
-  req: Request,
-  res: Response,
-  { ignored, isSessionKeyed }: ReadTrackerOptions,
-): ReadTracker {
-  const headers = new Set<string>();
-  let identity: string | undefined;
-  let suspended = 0;
-  const isHostKeyed = isKeyedByHost(req);
-  const isTrusting = trustsProxy(req);
-
-  const noteHeader = (name: string): void => {
-    const isRelevant = name === 'host' ? !isHostKeyed : isSelecting(name);
-    if (suspended === 0 && isRelevant && !ignored.has(name)) headers.add(name);
-  };
-  const noteIdentity = (name: string): void => {
-    if (suspended === 0 && !ignored.has(name.toLowerCase())) identity ??= name;
-  };
-  const suspend = <T>(work: () => T): T => {
-    suspended += 1;
-    try {
-      return work();
-    } finally {
-      suspended -= 1;
-    }
-  };
-
-  Object.defineProperty(req, 'headers', {
-    configurable: true,
-    enumerable: true,
-    writable: true,
-    value: watchedHeaders(req.headers, noteHeader),
-  });
-  for (const [name, header] of Object.entries(MADE_OF_HEADERS)) {
-    watchProperty(req, name, (read) => {
-      if (name.startsWith('session') && !isSessionKeyed) noteIdentity(name);
-      else if (!ignored.has(name.toLowerCase())) noteHeader(header);
-      return read();
-    });
+  /**
+   * @param kind - `'identity'`: it tells visitors apart by more than headers. `'key'`: Express's own
+   *   reading of forwarded headers, whose outcome is in the key, or most often. `'cookie'`: middleware
+   *   has made it of that header.
+   * @param isExpected - Watched even where there is nothing: that nobody is logged in makes another
+   *   page, too, and the cache may stand in front of the Express app that will bring the rest.
+   */
+  constructor(
+    readonly name: string,
+    readonly kind: 'identity' | 'key' | 'cookie',
+    readonly isExpected: boolean,
+  ) {
+    // The same for all requests: V8 has a hidden class for each pair of accessors.
+    const property = this;
+    this.visible = {
+      configurable: true,
+      enumerable: true,
+      get(this: Tracked) {
+        return this[TRACKER]?.read(property);
+      },
+      set(this: Tracked, value: unknown) {
+        this[TRACKER]?.set(property, value);
+      },
+    };
+    this.hidden = { ...this.visible, enumerable: false };
   }
-  for (const name of IDENTITIES) {
-    watchProperty(req, name, (read, isSetInside) => {
-      // What handlers have set themselves, they have made of what was seen.
-      if (!isSetInside) noteIdentity(name);
-      return suspend(read);
-    });
-  }
-  // An app below may trust other proxies than the one in whose name the key was made.
-  for (const name of IN_KEY) {
-    watchProperty(req, name, (read) => (trustsProxy(req) === isTrusting ? suspend(read) : read()));
-  }
-  ignoreSending(res as ServerResponse, suspend, () => {
-    suspended = Number.POSITIVE_INFINITY;
-  });
-
-  return {
-    get reads() {
-      return { headers, identity };
-    },
-  };
 }
+
+const WATCHED = [
+  ...['cookies', 'signedCookies', 'session', 'sessionID'].map(
+    (name) => new WatchedProperty(name, 'cookie', true),
+  ),
+  ...['ip', 'ips', 'user', 'auth'].map((name) => new WatchedProperty(name, 'identity', true)),
+  ...['rawHeaders', 'headersDistinct'].map((name) => new WatchedProperty(name, 'identity', false)),
+  ...['host', 'hostname', 'protocol', 'secure', 'subdomains'].map(
+    (name) => new WatchedProperty(name, 'key', true),
+  ),
+];
+
+const TRACKER = Symbol('cachewright.reads');
+
+interface Tracked {
+  [TRACKER]?: ReadTracker;
+}
+
+/** Notes which inputs that may select a representation are read from a request. */
+export class ReadTracker implements HeaderWatcher {
+  /** Names of headers that were read, in lower case. */
+  readonly headers = new Set<string>();
+  /** Something that was read, tells visitors apart, and no header stands for, such as `ip`. */
+  identity: string | undefined;
+  readonly #req: Request;
+  readonly #ignored: ReadonlySet<string>;
+  readonly #isSessionKeyed: boolean;
+  readonly #isHostKeyed: boolean;
+  readonly #isTrusting: boolean;
+  /** That of a cache around this one, which watches the same properties. */
+  readonly #outer: ReadTracker | undefined;
+  #suspended = 0;
+  /** Properties that the request had of its own, or that were set since. */
+  #own: Map<WatchedProperty, PropertyDescriptor> | undefined;
+  #setInside: Set<WatchedProperty> | undefined;
+
+  /**
+   * Watches what is read of a request from now on, until the response has ended. What middleware
+   * further out reads while the response is sent does not count: it has done so on every request,
+   * and says in `Vary` what came of it.
+   */
+  constructor(req: Request, res: Response, { ignored, isSessionKeyed }: ReadTrackerOptions) {
+    this.#req = req;
+    this.#ignored = ignored;
+    this.#isSessionKeyed = isSessionKeyed;
+    this.#isHostKeyed = isKeyedByHost(req);
+    this.#isTrusting = trustsProxy(req);
+    this.#outer = (req as Tracked)[TRACKER];
+    (req as Tracked)[TRACKER] = this;
+    Object.defineProperty(req, 'headers', {
+      configurable: true,
+      enumerable: true,
+      writable: true,
+      value: watchedHeaders(req.headers, this),
+    });
+    for (const property of WATCHED) this.#watchProperty(property);
+    this.#ignoreSending(res as ServerResponse);
+  }
+
+  noteHeader(name: string): void {
+    const isRelevant = name === 'host' ? !this.#isHostKeyed : isSelecting(name);
+    if (this.#suspended === 0 && isRelevant && !this.#ignored.has(name)) this.headers.add(name);
+  }
+
+  #noteIdentity(name: string): void {
+    if (this.#suspended === 0 && !this.#ignored.has(name.toLowerCase())) this.identity ??= name;
+  }
+
+  /** Called for whoever reads this property. */
+  read(property: WatchedProperty): unknown {
+    const { name, kind } = property;
+    if (kind === 'key') {
+      // An app below may trust other proxies than the one in whose name the key was made.
+      const isAsKeyed = trustsProxy(this.#req) === this.#isTrusting;
+      return isAsKeyed ? this.#suspendedly(property) : this.#original(property);
+    }
+    if (kind === 'identity') {
+      // What handlers have set themselves, they have made of what was seen.
+      if (this.#setInside?.has(property) !== true) this.#noteIdentity(name);
+      return this.#suspendedly(property);
+    }
+    if (name.startsWith('session') && !this.#isSessionKeyed) this.#noteIdentity(name);
+    else if (!this.#ignored.has(name.toLowerCase())) this.noteHeader(kind);
+    return this.#original(property);
+  }
+
+  /** Called for whoever sets this property. */
+  set(property: WatchedProperty, value: unknown): void {
+    this.#own ??= new Map();
+    this.#own.set(property, { value });
+    this.#setInside ??= new Set();
+    this.#setInside.add(property);
+  }
+
+  #suspendedly(property: WatchedProperty): unknown {
+    this.#suspended += 1;
+    try {
+      return this.#original(property);
+    } finally {
+      this.#suspended -= 1;
+    }
+  }
+
+  /** What is read where nobody watches, or only those further out. */
+  #original(property: WatchedProperty): unknown {
+    const req = this.#req;
+    const own = this.#own?.get(property);
+    if (own !== undefined) return own.get === undefined ? own.value : own.get.call(req);
+    // That of the moment: each Express app on the way gives the request a prototype of its own.
+    return Reflect.get(Object.getPrototypeOf(req), property.name, req);
+  }
+
+  #watchProperty(property: WatchedProperty): void {
+    const req = this.#req;
+    const { name, visible, hidden } = property;
+    let isVisible = name in req;
+    if (!isVisible && !property.isExpected) return;
+    const own = Object.hasOwn(req, name) ? Object.getOwnPropertyDescriptor(req, name)! : undefined;
+    if (own !== undefined) {
+      if (own.configurable === false) return;
+      const outer = this.#outer;
+      // The same accessor serves whoever watches last.
+      const isOuters = own.get === visible.get && outer !== undefined;
+      this.#own ??= new Map();
+      this.#own.set(property, isOuters ? { get: () => outer.read(property) } : own);
+      if (isOuters) return;
+      isVisible = own.enumerable === true;
+    }
+    Object.defineProperty(req, name, isVisible ? visible : hidden);
+  }
+
+  /** Leaves out what is read inside the methods that send; after `end`, nothing counts any more. */
+  #ignoreSending(res: ServerResponse): void {
+    const methods = res as unknown as Record<string, Method>;
+    for (const name of ['writeHead', 'write', 'end', 'flushHeaders']) {
+      methods[name] = this.#unwatched(methods[name]!, name === 'end');
+    }
+  }
+
+  #unwatched(method: Method, isLast: boolean): Method {
+    const work = (res: unknown, args: unknown[]): unknown => {
+      this.#suspended += 1;
+      try {
+        const result = method.apply(res, args);
+        if (isLast) this.#suspended += 1;
+        return result;
+      } finally {
+        this.#suspended -= 1;
+      }
+    };
+    return function sending(this: unknown, ...args) {
+      return work(this, args);
+    };
+  }
+}
+
+type Method = (this: unknown, ...args: unknown[]) => unknown;
 
 /** Whether `name` is that of a header that may select, and not of a method of all objects. */
 function isSelecting(name: string): boolean {
   if (NOT_SELECTING.has(name) || name in Object.prototype) return false;
   return /^[!#-'*+\-.^`|~\da-z_]+$/.test(name);
-}
-
-/**
- * Watched even where nothing is: that nobody is logged in makes another page, too, and the cache
- * may stand in front of the Express app that will bring the rest.
- */
-const WATCHED_IN_ABSENCE = new Set([
-  ...['auth', 'cookies', 'ip', 'ips', 'session', 'sessionID', 'signedCookies', 'user'],
-  ...IN_KEY,
-]);
-
-/** Has `watch` called with the original read whenever this property is read. */
-function watchProperty(
-  req: Request,
-  name: string,
-  watch: (read: () => unknown, isSetInside: boolean) => unknown,
-): void {
-  if (!(name in req) && !WATCHED_IN_ABSENCE.has(name)) return;
-  const own = Object.getOwnPropertyDescriptor(req, name);
-  if (own?.configurable === false) return;
-  let value = own && 'value' in own ? (own.value as unknown) : undefined;
-  let isPlain = own !== undefined && 'value' in own;
-  let isSetInside = false;
-  const read = (): unknown => {
-    if (isPlain) return value;
-    if (own?.get !== undefined) return own.get.call(req);
-    // That of the moment: each Express app on the way gives the request a prototype of its own.
-    return Reflect.get(Object.getPrototypeOf(req), name, req);
-  };
-  Object.defineProperty(req, name, {
-    configurable: true,
-    enumerable: own?.enumerable ?? name in req,
-    get: () => watch(read, isSetInside),
-    set(next: unknown) {
-      value = next;
-      isPlain = true;
-      isSetInside = true;
-    },
-  });
-}
-
-/** Leaves out what is read inside the methods that send; after `end`, nothing counts any more. */
-function ignoreSending(
-  res: ServerResponse,
-  suspend: <T>(work: () => T) => T,
-  onEnd: () => void,
-): void {
-  type Method = (...args: unknown[]) => unknown;
-  const methods = res as unknown as Record<string, Method>;
-  for (const name of ['writeHead', 'write', 'end', 'flushHeaders']) {
-    const original = methods[name]!;
-    methods[name] = function sending(this: ServerResponse, ...args: unknown[]) {
-      const result = suspend(() => original.apply(this, args));
-      if (name === 'end') onEnd();
-      return result;
-    };
-  }
 }

@@ -23,6 +23,8 @@ export interface PageKey {
   readonly base: string;
   /** Language and time zone, as they end the key. */
   readonly suffix: string;
+  /** What was asked for, if that is not known; see {@link rememberPage}. */
+  readonly asked?: string | undefined;
 }
 
 /** Express's request, as far as it is used. */
@@ -83,22 +85,17 @@ export function pageKeyFor(
   method: 'GET' | 'HEAD',
   settings: PageSettings,
 ): PageKey {
-  return pageKeyOf(url, stemOf(url, method, settings.keyPrefix), suffixOf(req, settings));
+  const suffix = suffixOf(req, settings);
+  return { url, base: `${plainBase(url, method, settings.keyPrefix)}${suffix}`, suffix };
 }
 
-function pageKeyOf(url: string, stem: string, suffix: string): PageKey {
-  return { url, base: `${stem}${NO_HEADERS}${suffix}`, suffix };
-}
-
-/** What is made of a prefix, an origin and a target that were asked for before. */
+/** Of a URL that was found in a cache, all that does not depend on the request. */
 interface KnownPage {
   readonly url: string;
-  readonly stem: string;
-  /** The key of the page where there is no suffix. */
-  readonly key: PageKey;
+  readonly base: string;
 }
 
-/** The pages asked for last. To make out one's key anew costs more than all else in a hit. */
+/** Those found last, by prefix, origin and target. To make out a key anew costs more than a hit. */
 const knownPages = new LRUCache<string, KnownPage>({ max: 10_000 });
 
 /** Longer targets are most often made up, and would take memory for nothing. */
@@ -130,18 +127,21 @@ export function requestedPage(
   // Of what is known, none but the prefix has a line end in it.
   const asked = `${keyPrefix}\n${scheme}\n${host}\n${target}`;
   // In the order in which they came, and not of their use, which takes longer to keep.
-  let page = knownPages.peek(asked);
-  if (page === undefined && !isClean(target)) return 'target';
+  const known = knownPages.peek(asked);
+  if (known === undefined && !isClean(target)) return 'target';
   if (host === undefined || hosts?.has(host) === false) return 'host';
-  if (page === undefined) {
-    if (!isUnambiguous(target, host, scheme)) return 'host';
-    const url = withoutFragment(`${scheme}://${host}${target}`);
-    const stem = stemOf(url, 'GET', keyPrefix);
-    page = { url, stem, key: pageKeyOf(url, stem, '') };
-    if (asked.length <= MAX_KNOWN_LENGTH) knownPages.set(asked, page);
-  }
   const suffix = suffixOf(req, settings);
-  return suffix === '' ? page.key : pageKeyOf(page.url, page.stem, suffix);
+  if (known === undefined && !isUnambiguous(target, host, scheme)) return 'host';
+  const url = known?.url ?? withoutFragment(`${scheme}://${host}${target}`);
+  const base = known?.base ?? plainBase(url, 'GET', keyPrefix);
+  const isNews = known === undefined && asked.length <= MAX_KNOWN_LENGTH;
+  return { url, base: base + suffix, suffix, asked: isNews ? asked : undefined };
+}
+
+/** So that what a page's key is made of is known when it is asked for once more. */
+export function rememberPage({ asked, url, base, suffix }: PageKey): void {
+  if (asked === undefined) return;
+  knownPages.set(asked, { url, base: base.slice(0, base.length - suffix.length) });
 }
 
 /** Key of the variant of a page for the headers that `variant` tells, see {@link variantOf}. */
@@ -171,8 +171,8 @@ export function variantOf(
   return variant;
 }
 
-function stemOf(url: string, method: string, keyPrefix: string): string {
-  return `${PAGE_KEY_STEM}${keyPrefix}.${method}.${hash('md5', url)}.`;
+function plainBase(url: string, method: string, keyPrefix: string): string {
+  return `${PAGE_KEY_STEM}${keyPrefix}.${method}.${hash('md5', url)}.${NO_HEADERS}`;
 }
 
 function suffixOf(req: Request, { language, timeZone, segment }: PageSettings): string {

@@ -20,6 +20,7 @@ import {
   type PageKey,
   pageKeyFor,
   REWRITTEN_TARGET,
+  rememberPage,
   requestedPage,
   variantOf,
   withRewrittenTarget,
@@ -386,6 +387,7 @@ export class PageTransaction implements RecorderEvents {
 
   #hit(response: StoredResponse, more: CacheOutcome = {}): void {
     this.#answer();
+    rememberPage(this.#key!);
     // A timeout that would not wait for the look-up has answered in the meantime.
     if (this.#res.headersSent) return;
     const status = hasListeners(this.settings)

@@ -1,47 +1,65 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Request } from '../headers/middleware';
 
-/** The headers behind those that are watched. */
-const unwatched = new WeakMap<IncomingHttpHeaders, IncomingHttpHeaders>();
+const UNWATCHED = Symbol('cachewright.unwatched');
+
+/** Headers that are watched tell those behind them. */
+type Watched = IncomingHttpHeaders & { readonly [UNWATCHED]?: IncomingHttpHeaders };
 
 /** The headers of a request, for a cache's own reading, which is no handler's. */
 export function headersOf(req: Request): IncomingHttpHeaders {
-  let { headers } = req;
-  for (let inner = unwatched.get(headers); inner !== undefined; inner = unwatched.get(headers)) {
+  let headers: Watched = req.headers;
+  for (let inner = headers[UNWATCHED]; inner !== undefined; inner = headers[UNWATCHED]) {
     headers = inner;
   }
   return headers;
 }
 
-/** Headers of which `note` is told whatever is read. */
+/** Told whatever is read of headers. */
+export interface HeaderWatcher {
+  noteHeader(name: string): void;
+}
+
+/** Headers of which `watcher` is told whatever is read. */
 export function watchedHeaders(
   headers: IncomingHttpHeaders,
-  note: (name: string) => void,
+  watcher: HeaderWatcher,
 ): IncomingHttpHeaders {
-  const noteKey = (key: string | symbol): void => {
-    if (typeof key === 'string') note(key);
-  };
-  const watched = new Proxy(headers, {
-    get(target, key) {
-      noteKey(key);
-      return Reflect.get(target, key);
-    },
-    has(target, key) {
-      noteKey(key);
-      return Reflect.has(target, key);
-    },
-    getOwnPropertyDescriptor(target, key) {
-      noteKey(key);
-      return Reflect.getOwnPropertyDescriptor(target, key);
-    },
-    ownKeys(target) {
-      // Whoever goes through all of them learns also which are not there. Of these the two that
-      // make a page somebody's own.
-      note('cookie');
-      note('authorization');
-      return Reflect.ownKeys(target);
-    },
-  });
-  unwatched.set(watched, headers);
-  return watched;
+  return new Proxy(headers, new WatchingHandler(watcher));
+}
+
+class WatchingHandler implements ProxyHandler<IncomingHttpHeaders> {
+  readonly #watcher: HeaderWatcher;
+
+  constructor(watcher: HeaderWatcher) {
+    this.#watcher = watcher;
+  }
+
+  get(target: IncomingHttpHeaders, key: string | symbol): unknown {
+    if (key === UNWATCHED) return target;
+    this.#note(key);
+    return Reflect.get(target, key);
+  }
+
+  has(target: IncomingHttpHeaders, key: string | symbol): boolean {
+    this.#note(key);
+    return Reflect.has(target, key);
+  }
+
+  getOwnPropertyDescriptor(target: IncomingHttpHeaders, key: string | symbol) {
+    this.#note(key);
+    return Reflect.getOwnPropertyDescriptor(target, key);
+  }
+
+  ownKeys(target: IncomingHttpHeaders) {
+    // Whoever goes through all of them learns also which are not there. Of these the two that
+    // make a page somebody's own.
+    this.#watcher.noteHeader('cookie');
+    this.#watcher.noteHeader('authorization');
+    return Reflect.ownKeys(target);
+  }
+
+  #note(key: string | symbol): void {
+    if (typeof key === 'string') this.#watcher.noteHeader(key);
+  }
 }
