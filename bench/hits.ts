@@ -33,7 +33,7 @@ export const CONNECTIONS = 64;
 
 const VISITS = 3;
 
-const WARM_UP_SECONDS = 3;
+const WARM_UP_SECONDS = 2;
 
 /** What each contender gives for one page that all of them have. */
 export async function measureHits(options: HitsOptions): Promise<HitsResult> {
