@@ -19,7 +19,14 @@ import { toCount, toCounts } from './harness/options';
 import { describeRun, prepareRun, type Run } from './harness/run';
 import { formatMarkdown, formatText, type Table } from './harness/table';
 import { type HitsResult, hitsTable, measureHits } from './hits';
-import { judgeHits, judgeMisses, judgeStampede, type Verdict, verdictTable } from './limits';
+import {
+  judgeHits,
+  judgeMisses,
+  judgeMissRates,
+  judgeStampede,
+  type Verdict,
+  verdictTable,
+} from './limits';
 import { type MissesResult, measureMisses, missesTable } from './misses';
 import { hasPeers } from './peers/load';
 import { measureStampede, stampedeTable } from './stampede';
@@ -101,6 +108,7 @@ async function measureAll(run: Run, options: Options): Promise<void> {
       results.push(result);
       if (result.turns.size > 0) print(hitsTable(result));
     }
+    verdicts.push(...judgeMissRates(results));
     verdicts.push(...judgeHits(results, Number(/\d+/.exec(run.nodeVersion)![0])));
   }
   if (suites.includes('misses')) {

@@ -19,6 +19,23 @@ const MB = 1024 * KB;
 /** Of local memory in Express. */
 const INSIDE = ['pair', 'cachePage'] as const satisfies readonly ContenderId[];
 
+/** More, and hits are not what was measured. */
+const MOST_MISSES = 0.001;
+
+/** Of the caches that were measured, those that missed: nobody's figures are to be trusted then. */
+export function judgeMissRates(results: readonly HitsResult[]): Verdict[] {
+  return results.flatMap(({ bytes, missRates }) =>
+    [...missRates]
+      .filter(([, rate]) => rate > MOST_MISSES)
+      .map(([id, rate]) => ({
+        what: `${formatSize(bytes)}: ${CONTENDERS[id].label}, requests that were no hits`,
+        limit: `≤ ${100 * MOST_MISSES} %`,
+        figure: `${(100 * rate).toFixed(2)} %`,
+        isKept: false,
+      })),
+  );
+}
+
 /** What was measured is judged, and nothing else. */
 export function judgeHits(results: readonly HitsResult[], nodeMajor: number): Verdict[] {
   return results.flatMap((result) => {

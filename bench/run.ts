@@ -11,6 +11,7 @@ import { toCount, toCounts } from './harness/options';
 import { describeRun, prepareRun } from './harness/run';
 import { formatText } from './harness/table';
 import { hitsTable, measureHits } from './hits';
+import { judgeMissRates, verdictTable } from './limits';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -30,7 +31,10 @@ async function main(): Promise<void> {
     for (const size of sizes) {
       const options = { ...run, ids: SHORT_LIST, bytes: size * 1024, rounds, seconds };
       const stores = { redisUrl: '', memcachedUrl: '', whyMissing: () => undefined };
-      console.log(`\n${formatText(hitsTable(await measureHits({ ...options, ...stores })))}`);
+      const result = await measureHits({ ...options, ...stores });
+      console.log(`\n${formatText(hitsTable(result))}`);
+      const faults = judgeMissRates([result]);
+      if (faults.length > 0) throw new Error(formatText(verdictTable(faults)));
     }
   } finally {
     run.load.close();

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Way } from './contenders/cachewright';
-import { SLOW_MS } from './contenders/handlers';
+import { SHORT_SECONDS, SLOW_MS } from './contenders/handlers';
 import { PROXIES, type ProxyName } from './harness/proxies';
 import { median } from './harness/ratios';
 import type { Table } from './harness/table';
@@ -39,13 +39,13 @@ const STAMPEDE_WAYS = [
   'cacheApp',
 ] as const satisfies readonly Way[];
 
-/** The page lives a second; what rounds times to whole seconds is past it, too. */
-const UNTIL_EXPIRED_MS = 2100;
+/** Also for those who round times to whole seconds. */
+const UNTIL_EXPIRED_MS = 1000 * SHORT_SECONDS + 1100;
 
 /** How those fare who all ask at once for a page that has just expired. */
 export async function measureStampede(options: StampedeOptions): Promise<StampedeResult[]> {
   const { rounds, node, whyMissing } = options;
-  const plan = { handler: 'slow', bytes: 2048, seconds: 1 } as const;
+  const plan = { handler: 'slow', bytes: 2048, seconds: SHORT_SECONDS } as const;
   const origin: ServerPlan = { ...plan, way: 'no cache' };
   const players: { target?: Target; result: StampedeResult }[] = [];
   const enter = (label: string, isOurs: boolean, target?: Target, skipped?: string) =>

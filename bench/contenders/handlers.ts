@@ -21,7 +21,10 @@ export const HANDLERS = {
   slow: (bytes) => {
     const { value } = pageOf(bytes);
     return (_req, res) => {
-      setTimeout(() => res.set('Cache-Control', 'public, max-age=1').json(value), SLOW_MS);
+      setTimeout(
+        () => res.set('Cache-Control', `public, max-age=${SHORT_SECONDS}`).json(value),
+        SLOW_MS,
+      );
     };
   },
 } satisfies Record<string, (bytes: number) => RequestHandler>;
@@ -30,6 +33,9 @@ export type HandlerName = keyof typeof HANDLERS;
 
 /** How long the slow one waits. */
 export const SLOW_MS = 200;
+
+/** How long its page lives: longer than the machine may falter, or it is rightly made twice. */
+export const SHORT_SECONDS = 3;
 
 interface Row {
   readonly id: number;

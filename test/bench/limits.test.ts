@@ -1,5 +1,11 @@
 import type { ContenderId } from '../../bench/contenders';
-import { judgeHits, judgeMisses, judgeStampede, verdictTable } from '../../bench/limits';
+import {
+  judgeHits,
+  judgeMisses,
+  judgeMissRates,
+  judgeStampede,
+  verdictTable,
+} from '../../bench/limits';
 import { turnsOf } from './turns-of';
 
 const KB = 1024;
@@ -9,7 +15,7 @@ function judge(bytes: number, rates: Partial<Record<ContenderId, number>>, nodeM
   const turns = new Map(
     Object.entries(rates).map(([id, rate]) => [id as ContenderId, turnsOf(rate)] as const),
   );
-  return judgeHits([{ bytes, turns, skipped: new Map() }], nodeMajor);
+  return judgeHits([{ bytes, turns, missRates: new Map(), skipped: new Map() }], nodeMajor);
 }
 
 describe('hits', () => {
@@ -49,6 +55,23 @@ describe('hits', () => {
     expect(judge(2 * KB, { apicacheOnRedis: 9, pairOnRedis: 1 })).toEqual([]);
     expect(judge(2 * KB, { apicache: 9, cacheApp: 1 }, 24)).toEqual([]);
   });
+});
+
+test('a cache that missed more than one in a thousand fails the run', () => {
+  const missRates = new Map([
+    ['lruCache', 0],
+    ['apicache', 0.001],
+    ['pairOnRedis', 0.0012],
+  ] as const);
+  const result = { bytes: 2 * KB, turns: new Map(), missRates, skipped: new Map() };
+  expect(judgeMissRates([result])).toEqual([
+    {
+      what: '2 KB: cachewright on Redis, the pair, requests that were no hits',
+      limit: '≤ 0.1 %',
+      figure: '0.12 %',
+      isKept: false,
+    },
+  ]);
 });
 
 describe('misses', () => {
