@@ -82,9 +82,9 @@ const EVICTIONS: Record<string, { settings: (entries: number) => object; large?:
   'a cull of a third': { settings: (entries) => ({ maxEntries: entries }) },
   'a cull of all': { settings: (entries) => ({ maxEntries: entries, cullFrequency: 0 }) },
   'one in, one out, by bytes': { settings: (entries) => ({ maxBytes: entries * SMALL_SIZE }) },
-  'a value of half the bytes': {
+  'values of 1 MB': {
     settings: (entries) => ({ maxBytes: entries * SMALL_SIZE }),
-    large: 0.5,
+    large: 2 ** 20,
   },
   'clear()': { settings: () => ({}) },
 };
@@ -233,8 +233,8 @@ async function pauseOf(contender: Contender, what: string, entries: number): Pro
     const after = await longest(collections, BURST, (i) => set(entries + i, i));
     return longer(cleared, after);
   }
-  const bytes = Buffer.alloc((large ?? 0) * options.maxBytes);
-  if (large !== undefined) return longest(collections, entries / BURST, () => set(-1, bytes));
+  const bytes = Buffer.alloc(large ?? 0);
+  if (large !== undefined) return longest(collections, BURST, (i) => set(entries + i, bytes));
   return longest(collections, entries, (i) => set(entries + i, i));
 }
 

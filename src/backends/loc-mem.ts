@@ -407,10 +407,13 @@ export class LocMemCache extends BaseCache {
     }
     let evictions = this.#cull(store);
     const { entries } = store;
-    // First, or the old value would take room from the new one.
-    entries.delete(finalKey);
-    while (entries.bytes + size > this.#maxBytes) {
-      if (evictions++ === EVICTION_SLICE) return;
+    // The old value takes no room from the new one. Used now, it is the last to be evicted.
+    const given = entries.use(finalKey)?.size ?? 0;
+    while (entries.bytes - given + size > this.#maxBytes) {
+      if (evictions++ === EVICTION_SLICE) {
+        entries.delete(finalKey);
+        return;
+      }
       entries.evict();
     }
     entries.put(entry);

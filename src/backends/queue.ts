@@ -29,6 +29,20 @@ export class Queue<T extends Queued<T>> {
     this.#bytes += member.size;
   }
 
+  /** Has a member of this queue wait anew, behind all others. */
+  renew(member: T): void {
+    const { older, newer } = member;
+    if (newer === undefined) return;
+    newer.older = older;
+    if (older === undefined) this.#oldest = newer;
+    else older.newer = newer;
+    const newest = this.#newest!;
+    newest.newer = member;
+    member.older = newest;
+    member.newer = undefined;
+    this.#newest = member;
+  }
+
   /** Takes out a member of this queue. */
   remove(member: T): void {
     const { older, newer } = member;

@@ -74,10 +74,7 @@ export class RecentEntries {
   /** The entry, now the most recently used. */
   use(key: string): Entry | undefined {
     const entry = this.#index.get(key);
-    if (entry?.newer !== undefined) {
-      this.#order.remove(entry);
-      this.#order.add(entry);
-    }
+    if (entry !== undefined) this.#order.renew(entry);
     return entry;
   }
 
@@ -133,7 +130,8 @@ function isPackable(value: Held | undefined): value is FrozenValue {
   return (
     typeof value === 'object' &&
     value !== null &&
-    'toBytes' in value &&
+    !(value instanceof ArrayBuffer) &&
+    !(value instanceof PackedFrozen) &&
     value.byteLength <= MAX_PACKED_BYTES
   );
 }

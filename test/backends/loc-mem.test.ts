@@ -281,6 +281,8 @@ describe('memory', () => {
     await cache.set('large', large);
     expect(await cache.hasKey('large')).toBe(false);
     expect(await present(cache, 6000)).toHaveLength(before - 1000);
+    await cache.set('k5999', large);
+    expect(await cache.hasKey('k5999')).toBe(false);
     for (let i = 0; i < 5; i++) await cache.set('large', large);
     expect(await cache.hasKey('large')).toBe(true);
     expect(await present(cache, 6000)).not.toHaveLength(0);
@@ -451,6 +453,45 @@ describe('frozen values', () => {
       cache.deleteFrozen('key');
       cache.adoptFrozen('key', bytes, frozen);
       expect(cache.getFrozen('key')).toBeUndefined();
+    });
+
+    test('nor of what others were made of since', () => {
+      const bytes = cache.getFrozen('key') as Buffer;
+      cache.setFrozen('key', { ...frozen, toBytes: () => Buffer.from('newer') }, null);
+      for (let i = 0; i < MANY; i++) cache.setFrozen(`k${i}`, { ...frozen }, null);
+      cache.adoptFrozen('key', bytes, frozen);
+      expect(cache.getFrozen('key')).toEqual(Buffer.from('newer'));
+    });
+
+    test('those that were removed leave no memory behind', async () => {
+      const { stdout } = await runScript(
+        `
+        const cache = new cachewright.LocMemCache('removed', {
+          options: { maxEntries: 1e6, maxBytes: 1e9 },
+        });
+        const usedMegabytes = async () => {
+          // What is left of buffers is given back behind the collector's back.
+          await new Promise((resolve) => setImmediate(resolve));
+          for (let time = 0; time < 3; time++) global.gc();
+          const { heapUsed, external } = process.memoryUsage();
+          return (heapUsed + external) / 1e6;
+        };
+        (async () => {
+          const before = await usedMegabytes();
+          for (let i = 0; i < 5000; i++) {
+            const bytes = Buffer.alloc(16_000);
+            cache.setFrozen('key ' + i, { byteLength: 16_000, toBytes: () => bytes }, null);
+          }
+          const held = (await usedMegabytes()) - before;
+          for (let i = 0; i < 5000; i++) cache.deleteFrozen('key ' + i);
+          console.log(held, (await usedMegabytes()) - before);
+        })();
+        `,
+        ['--expose-gc', '--no-warnings'],
+      );
+      const [held, left] = stdout.split(' ').map(Number);
+      expect(held).toBeGreaterThan(70);
+      expect(left).toBeLessThan(20);
     });
 
     test('those that were removed make place for others', () => {
