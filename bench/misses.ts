@@ -82,7 +82,7 @@ export function missesTable(results: readonly MissesResult[]): Table {
   );
   return {
     title: 'Misses, each for a URL of its own',
-    head: ['', 'requests/s', 'CPU µs', 'CPU ratio'],
+    head: ['', 'requests/s', 'CPU µs', 'CPU, times no cache'],
     rows,
     notes: ['A list is rendered from rows of data; the bare handler sends one Buffer.'],
   };

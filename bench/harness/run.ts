@@ -29,7 +29,7 @@ export function describeRun(
   return [
     `Node ${nodeVersion}, ${machine}, ${new Date().toISOString().slice(0, 10)}; ${PINNING}.`,
     `${CONNECTIONS} connections by ${load.name}; ${turns}, after one that warms up.`,
-    'Ratios are to the first row, above 1 if better. The one with a star counts: requests a second',
+    'Ratios of hits are to the first row, above 1 if better. The one with a star counts: requests a second',
     'where both servers had their processor 95 % of the time, else CPU time.',
   ].join('\n');
 }
