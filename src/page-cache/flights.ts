@@ -180,7 +180,7 @@ export class PageFlights {
 
   /** Whether the page was stored since `instant`, so that a look-up begun then may have missed it. */
   isStoredSince(key: string, instant: number): boolean {
-    return (this.#storedAt.get(key) ?? 0) > instant;
+    return this.#clock > instant && (this.#storedAt.get(key) ?? 0) > instant;
   }
 
   /** Whether the page is known not to be storable, so that waiting would be for nothing. */
