@@ -264,10 +264,10 @@ export class PageTransaction implements RecorderEvents {
     if (flight !== undefined && this.#isLedFurtherOut(flight)) {
       return this.#run(lookup, next, undefined);
     }
-    // The look-up took so long that it missed what was made meanwhile.
-    if (flight === undefined && flights.isStoredSince(storageKey, this.#searchedAt)) {
-      return this.#search(next, deadline);
-    }
+    // The look-up took so long that it missed what was made meanwhile. One that had no answer would
+    // have none the next time.
+    const isMissed = flight === undefined && flights.isStoredSince(storageKey, this.#searchedAt);
+    if (isMissed && !lookup.isBlind) return this.#search(next, deadline);
     if (flight === undefined || flight.isOlderThan(this.settings.waitMs)) {
       const own = flights.begin(storageKey);
       const isAlone = lookup.isBlind || !backendOf(this.settings).isShared;

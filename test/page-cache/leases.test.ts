@@ -387,6 +387,25 @@ describe('when the backend does not answer', () => {
     expect(acquireLease).not.toHaveBeenCalled();
   });
 
+  test('who could not look up the page does not try again for what was made meanwhile', async () => {
+    const { origin, processes, underWay, release } = await open(page, 1, { onError: () => {} });
+    const { cache, ask } = processes[0]!;
+    const refusals: ((error: Error) => void)[] = [];
+    cache.getFrozen = () => new Promise((_resolve, reject) => refusals.push(reject));
+    const answers = [ask()];
+    await until(() => refusals.length === 1);
+    answers.push(ask());
+    await until(() => refusals.length === 2);
+    for (const [i, refuse] of refusals.entries()) {
+      refuse(new Error('connection refused'));
+      await until(() => underWay() === 1);
+      release();
+      await answers[i];
+    }
+    expect(refusals).toHaveLength(2);
+    expect(origin.calls).toBe(2);
+  });
+
   test('while others are waited for, they are waited for no more', async () => {
     const { origin, processes, underWay, release } = await open(page, 2, { onError: () => {} });
     const answers = [processes[0]!.ask()];
