@@ -98,7 +98,9 @@ export class RecentEntries {
   /** Removes the least recently used entry, if there is one. */
   evict(): void {
     const { oldest } = this.#order;
-    if (oldest !== undefined) this.delete(oldest.key);
+    if (oldest === undefined) return;
+    this.#index.delete(oldest.key);
+    this.#release(oldest);
   }
 
   /** Replaces the bytes of an entry, if it still has these, by what was made of them. */

@@ -1,5 +1,5 @@
 /** Keys that one segment holds: to copy so many takes less than a millisecond. */
-const MAX_SEGMENT = 4096;
+const MAX_SEGMENT = 2048;
 
 /** Halvings of the keys. After so many, keys that still fall together stay together. */
 const MAX_DEPTH = 14;

@@ -49,7 +49,7 @@ test.each(KEYS)('no map within it grows with the number of keys: %s', (_what, ke
     for (let i = 0; i < MANY; i++) map.set(keyOf(i), i);
   });
   expect(map.size).toBe(MANY);
-  expect(largest).toBeLessThan(6000);
+  expect(largest).toBeLessThan(3000);
   let found = 0;
   for (let i = 0; i < MANY; i++) found += map.get(keyOf(i)) === i ? 1 : 0;
   expect(found).toBe(MANY);
