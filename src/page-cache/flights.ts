@@ -134,10 +134,11 @@ export class Flight {
  */
 export class PageFlights {
   static readonly #byCache = new WeakMap<BaseCache, PageFlights>();
+  /** The present instant in the order in which pages are stored. */
+  static clock = 0;
 
   readonly #flights = new Map<string, Flight>();
   readonly #storedAt = new LRUCache<string, number>({ max: REMEMBERED_PAGES });
-  #clock = 0;
   readonly #uncacheableUntil = new LRUCache<string, number>({ max: REMEMBERED_PAGES });
   readonly #failures = new LRUCache<string, Failures>({ max: REMEMBERED_PAGES });
 
@@ -165,22 +166,17 @@ export class PageFlights {
     flight.whenLanded(async (landing) => {
       if (landing.kind === 'stored') {
         await landing.written;
-        this.#clock += 1;
-        this.#storedAt.set(key, this.#clock);
+        PageFlights.clock += 1;
+        this.#storedAt.set(key, PageFlights.clock);
       }
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
     });
     return flight;
   }
 
-  /** The present instant in the order in which pages are stored. */
-  get clock(): number {
-    return this.#clock;
-  }
-
   /** Whether the page was stored since `instant`, so that a look-up begun then may have missed it. */
   isStoredSince(key: string, instant: number): boolean {
-    return this.#clock > instant && (this.#storedAt.get(key) ?? 0) > instant;
+    return PageFlights.clock > instant && (this.#storedAt.get(key) ?? 0) > instant;
   }
 
   /** Whether the page is known not to be storable, so that waiting would be for nothing. */

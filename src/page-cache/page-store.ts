@@ -43,24 +43,39 @@ export function findResponse(
   headers: IncomingHttpHeaders,
   isLatest = false,
 ): MaybePromise<PageLookup> {
-  const counters = countersFor(settings, key);
-  return after(
-    readRecord(settings, key.base, key.url, '', isLatest),
-    (record): MaybePromise<PageLookup> => {
-      if (record === undefined || record === 'unread') return miss(key.base, undefined, record);
-      const { vary, generation } = record;
-      const isUnkeyed = headers[REWRITTEN_TARGET] !== undefined && !vary.includes(REWRITTEN_TARGET);
-      if (isUnkeyed) return miss(key.base, vary);
-      const variant = variantOf(vary, headers, settings);
-      const storageKey = variantKey(key, variant);
-      if (variant === '') return judge(settings, record, storageKey, counters);
-      return after(readRecord(settings, storageKey, key.url, variant, isLatest), (found) => {
-        if (found === undefined || found === 'unread') return miss(storageKey, vary, found);
-        if (found.generation !== generation) return miss(storageKey, vary);
-        return judge(settings, found, storageKey, counters);
-      });
-    },
-  );
+  const search = { settings, key, headers, isLatest, counters: countersFor(settings, key) };
+  const record = readRecord(settings, key.base, key.url, '', isLatest);
+  return record instanceof Promise
+    ? record.then((found) => follow(search, found))
+    : follow(search, record);
+}
+
+/** What is looked for. */
+interface Search {
+  readonly settings: PageSettings;
+  readonly key: PageKey;
+  readonly headers: IncomingHttpHeaders;
+  readonly isLatest: boolean;
+  readonly counters: MaybePromise<CurrentCounters> | undefined;
+}
+
+/** Follows the record of the page to that of the variant. */
+function follow(
+  { settings, key, headers, isLatest, counters }: Search,
+  record: PageRecord | 'unread' | undefined,
+): MaybePromise<PageLookup> {
+  if (record === undefined || record === 'unread') return miss(key.base, undefined, record);
+  const { vary, generation } = record;
+  const isUnkeyed = headers[REWRITTEN_TARGET] !== undefined && !vary.includes(REWRITTEN_TARGET);
+  if (isUnkeyed) return miss(key.base, vary);
+  const variant = variantOf(vary, headers, settings);
+  const storageKey = variantKey(key, variant);
+  if (variant === '') return judge(settings, record, storageKey, counters);
+  return after(readRecord(settings, storageKey, key.url, variant, isLatest), (found) => {
+    if (found === undefined || found === 'unread') return miss(storageKey, vary, found);
+    if (found.generation !== generation) return miss(storageKey, vary);
+    return judge(settings, found, storageKey, counters);
+  });
 }
 
 /** Begins to read the counters of the page's tags. */
@@ -86,25 +101,30 @@ function judge(
   storageKey: string,
   counters: MaybePromise<CurrentCounters> | undefined,
 ): MaybePromise<PageLookup> {
-  const { vary, response } = record;
-  if (response === undefined) return miss(storageKey, vary);
-  const conclude = (validity: Validity): PageLookup => {
-    if (validity === 'purged') return miss(storageKey, vary);
-    const left =
-      validity === 'valid' ? response : response.afterSoftPurge(softPurgeOf(record, response));
-    return { response: left, counters: record.counters, vary, storageKey, isBlind: false };
-  };
+  if (record.response === undefined) return miss(storageKey, record.vary);
   try {
     const validity = validityOfRecord(settings, record, counters);
-    if (!(validity instanceof Promise)) return conclude(validity);
-    return validity.then(conclude).catch((error) => {
-      failed(settings, error, 'read', storageKey);
-      return miss(storageKey, vary, 'unread');
-    });
+    if (!(validity instanceof Promise)) return left(record, storageKey, validity);
+    return validity
+      .then((found) => left(record, storageKey, found))
+      .catch((error) => {
+        failed(settings, error, 'read', storageKey);
+        return miss(storageKey, record.vary, 'unread');
+      });
   } catch (error) {
     failed(settings, error, 'read', storageKey);
-    return miss(storageKey, vary, 'unread');
+    return miss(storageKey, record.vary, 'unread');
   }
+}
+
+/** What is left of a record, which has a response, with these tags. */
+function left(record: PageRecord, storageKey: string, validity: Validity): PageLookup {
+  const { vary, counters } = record;
+  if (validity === 'purged') return miss(storageKey, vary);
+  const stored = record.response!;
+  const response =
+    validity === 'valid' ? stored : stored.afterSoftPurge(softPurgeOf(record, stored));
+  return { response, counters, vary, storageKey, isBlind: false };
 }
 
 /** When this process found out that a page was purged softly, by key, generation and instant. */
@@ -440,16 +460,18 @@ function readRecord(
   variant: string,
   isLatest = false,
 ): MaybePromise<PageRecord | 'unread' | undefined> {
-  const check = (found: unknown) => checkRecord(settings, found, key, url, variant);
-  const fail = (error: unknown) => {
-    failed(settings, error, 'read', key);
-    return 'unread' as const;
-  };
   try {
     const found = readFrozen(backendOf(settings), key, settings.readTimeoutMs, isLatest);
-    return found instanceof Promise ? found.then(check).catch(fail) : check(found);
+    if (!(found instanceof Promise)) return checkRecord(settings, found, key, url, variant);
+    return found
+      .then((late) => checkRecord(settings, late, key, url, variant))
+      .catch((error) => {
+        failed(settings, error, 'read', key);
+        return 'unread' as const;
+      });
   } catch (error) {
-    return fail(error);
+    failed(settings, error, 'read', key);
+    return 'unread';
   }
 }
 

@@ -29,8 +29,7 @@ export function replay(
   const res = response as ServerResponse;
   const age = stored.age(Date.now());
   const all = age === undefined ? stored.fields : stored.agelessFields;
-  const kept = stored.hasLists ? ownLists(all) : all;
-  let fields = age === undefined ? kept : [...kept, 'Age', String(age)];
+  let fields = stored.hasLists ? ownLists(all) : all;
   if (cacheStatus !== undefined) {
     const status = joinCacheStatus(stored.field('cache-status'), cacheStatus);
     fields = [...withoutField(fields, 'cache-status'), 'Cache-Status', status];
@@ -38,18 +37,25 @@ export function replay(
 
   const isSuccess = stored.status >= 200 && stored.status < 300;
   if (isSuccess && (cachePreconditions(headers) !== undefined || headers.range !== undefined)) {
-    replayPart(method, headers, res, stored, fields);
+    replayPart(method, headers, res, stored, withAge(fields, age));
     return;
   }
   // Where Node has to join them with others, that takes it twice as long for a whole list. Express
   // sets one by default.
   const isFirst = (res as { app?: unknown }).app === undefined && res.getHeaderNames().length === 0;
-  if (!isFirst) setFields(res, fields);
-  const list = isFirst ? (fields as string[]) : undefined;
+  if (!isFirst) {
+    setFields(res, fields);
+    if (age !== undefined) res.setHeader('Age', String(age));
+  }
+  const list = isFirst ? (withAge(fields, age) as string[]) : undefined;
   if (stored.reason === '' || 'stream' in res) res.writeHead(stored.status, list);
   else res.writeHead(stored.status, stored.reason, list);
   if (method === 'HEAD') res.end();
   else res.end(stored.body);
+}
+
+function withAge(fields: FieldList, age: number | undefined): FieldList {
+  return age === undefined ? fields : [...fields, 'Age', String(age)];
 }
 
 /**

@@ -24,7 +24,7 @@ export interface PageKey {
   /** Language and time zone, as they end the key. */
   readonly suffix: string;
   /** What was asked for, if that is not known; see {@link rememberPage}. */
-  readonly asked?: string | undefined;
+  readonly news?: Pick<KnownPage, 'keyPrefix' | 'scheme'> & { readonly asked: string };
 }
 
 /** Express's request, as far as it is used. */
@@ -91,11 +91,13 @@ export function pageKeyFor(
 
 /** Of a URL that was found in a cache, all that does not depend on the request. */
 interface KnownPage {
-  readonly url: string;
-  readonly base: string;
+  readonly keyPrefix: string;
+  readonly scheme: string;
+  /** The key where there is no suffix. */
+  readonly key: PageKey;
 }
 
-/** Those found last, by prefix, origin and target. To make out a key anew costs more than a hit. */
+/** Those found last, by prefix, host and target. To make out a key anew costs more than a hit. */
 const knownPages = new LRUCache<string, KnownPage>({ max: 10_000 });
 
 /** Longer targets are most often made up, and would take memory for nothing. */
@@ -125,23 +127,29 @@ export function requestedPage(
   const target = targetRule === undefined ? sent : targetRule(sent);
   const { scheme, host } = originOf(req, headers);
   // Of what is known, none but the prefix has a line end in it.
-  const asked = `${keyPrefix}\n${scheme}\n${host}\n${target}`;
+  const asked = keyPrefix === '' ? `${host}\n${target}` : `${keyPrefix}\n${host}\n${target}`;
   // In the order in which they came, and not of their use, which takes longer to keep.
-  const known = knownPages.peek(asked);
+  const found = knownPages.peek(asked);
+  const known = found?.keyPrefix === keyPrefix && found.scheme === scheme ? found.key : undefined;
   if (known === undefined && !isClean(target)) return 'target';
   if (host === undefined || hosts?.has(host) === false) return 'host';
-  const suffix = suffixOf(req, settings);
   if (known === undefined && !isUnambiguous(target, host, scheme)) return 'host';
-  const url = known?.url ?? withoutFragment(`${scheme}://${host}${target}`);
-  const base = known?.base ?? plainBase(url, 'GET', keyPrefix);
-  const isNews = known === undefined && asked.length <= MAX_KNOWN_LENGTH;
-  return { url, base: base + suffix, suffix, asked: isNews ? asked : undefined };
+  const suffix = suffixOf(req, settings);
+  if (known !== undefined) {
+    return suffix === '' ? known : { url: known.url, base: known.base + suffix, suffix };
+  }
+  const url = withoutFragment(`${scheme}://${host}${target}`);
+  const base = plainBase(url, 'GET', keyPrefix);
+  const news = asked.length <= MAX_KNOWN_LENGTH ? { asked, keyPrefix, scheme } : undefined;
+  return { url, base: base + suffix, suffix, news };
 }
 
 /** So that what a page's key is made of is known when it is asked for once more. */
-export function rememberPage({ asked, url, base, suffix }: PageKey): void {
-  if (asked === undefined) return;
-  knownPages.set(asked, { url, base: base.slice(0, base.length - suffix.length) });
+export function rememberPage({ news, url, base, suffix }: PageKey): void {
+  if (news === undefined) return;
+  const { asked, keyPrefix, scheme } = news;
+  const key = { url, base: base.slice(0, base.length - suffix.length), suffix: '' };
+  knownPages.set(asked, { keyPrefix, scheme, key });
 }
 
 /** Key of the variant of a page for the headers that `variant` tells, see {@link variantOf}. */

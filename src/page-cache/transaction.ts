@@ -77,9 +77,12 @@ export class PageTransaction implements RecorderEvents {
     this.settings = settings;
     this.#pageSeconds = pageSeconds;
     this.#method = req.method;
-    const holder = req as TransactionHolder;
-    this.#outer = holder[TRANSACTION];
-    holder[TRANSACTION] = this;
+    this.#outer = (req as TransactionHolder)[TRANSACTION];
+  }
+
+  /** So that caches further in know of it. Those that answer at once need not. */
+  #enlist(): void {
+    (this.#req as TransactionHolder)[TRANSACTION] = this;
   }
 
   /** The innermost transaction of this request that was not looked up yet. */
@@ -97,6 +100,7 @@ export class PageTransaction implements RecorderEvents {
    */
   watchResponse(): void {
     this.#isWatching = true;
+    this.#enlist();
     recordResponse(this.#res, this.#method === 'HEAD', this);
   }
 
@@ -168,10 +172,11 @@ export class PageTransaction implements RecorderEvents {
   }
 
   #search(next: Next, deadline: number): void | Promise<void> {
-    this.#searchedAt = this.#flights()?.clock ?? 0;
-    return after(findResponse(this.settings, this.#key!, this.#headers), (lookup) =>
-      this.#decide(lookup, next, deadline),
-    );
+    this.#searchedAt = PageFlights.clock;
+    const found = findResponse(this.settings, this.#key!, this.#headers);
+    return found instanceof Promise
+      ? found.then((lookup) => this.#decide(lookup, next, deadline))
+      : this.#decide(found, next, deadline);
   }
 
   /** @see RFC 9111 §4 */
