@@ -58,14 +58,13 @@ export function cacheApp(
   registerSpace(currentSettings);
   return (req: Request, res: Response) => {
     const settings = currentSettings();
-    standBefore(req, app as FrontedApp);
     if (req.method === 'GET' || req.method === 'HEAD') {
       showCountingPreferences(req, res, settings.preferences);
-      void new PageTransaction(req, res, settings).lookUp(
-        () => void app(req as never, res as never),
-      );
+      const transaction = new PageTransaction(req, res, settings, null, app as FrontedApp);
+      void transaction.lookUp(() => void app(req as never, res as never));
       return;
     }
+    standBefore(req, app as FrontedApp);
     offerCacheTags(res);
     tellAtHead(req, res, settings, { fwd: 'method' });
     hideTagHeaders(res, settings);

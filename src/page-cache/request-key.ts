@@ -7,7 +7,7 @@ import type { Request } from '../headers/middleware';
 import { normalizeHeader } from '../http/normalize';
 import type { PageSettings } from './page-settings';
 import type { TargetRule } from './query-rules';
-import { originOf } from './request-origin';
+import { type FrontedApp, originOf } from './request-origin';
 
 /** Digest that stands for "none of the varying headers was sent", as in Django. */
 const NO_HEADERS = hash('md5', '');
@@ -111,12 +111,14 @@ const MAX_KNOWN_LENGTH = 512;
  * @param headers - Those of the request.
  * @param method - As it was sent. One overridden on the way is not the one that the client will
  *   think was answered.
+ * @param app - Which a cache stands before; see {@link originOf}.
  */
 export function requestedPage(
   req: Request,
   headers: IncomingHttpHeaders,
   method: string | undefined,
   settings: PageSettings,
+  app?: FrontedApp,
 ): PageKey | BypassReason {
   if (req.method !== method || (method !== 'GET' && method !== 'HEAD')) return 'method';
   if (hasBody(req, headers)) return 'body';
@@ -125,7 +127,7 @@ export function requestedPage(
   const sent = (req as ExpressRequest).originalUrl ?? req.url ?? '';
   if (targetRule !== undefined && !isClean(sent)) return 'target';
   const target = targetRule === undefined ? sent : targetRule(sent);
-  const { scheme, host } = originOf(req, headers);
+  const { scheme, host } = originOf(req, headers, app);
   // Of what is known, none but the prefix has a line end in it.
   const asked = keyPrefix === '' ? `${host}\n${target}` : `${keyPrefix}\n${host}\n${target}`;
   // In the order in which they came, and not of their use, which takes longer to keep.

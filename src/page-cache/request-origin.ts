@@ -21,10 +21,15 @@ export function standBefore(req: Request, app: FrontedApp): void {
   (req as ExpressRequest)[FRONTED] = app;
 }
 
-/** Scheme and host of a request, as Express derives them under `trust proxy`. */
+/**
+ * Scheme and host of a request, as Express derives them under `trust proxy`.
+ *
+ * @param app - The app that the request has not come to yet, if that is not noted.
+ */
 export function originOf(
   req: Request,
   headers: IncomingHttpHeaders = headersOf(req),
+  app?: FrontedApp,
 ): { scheme: string; host: string | undefined } {
   const socket = req.socket as TLSSocket;
   const isEncrypted = socket?.encrypted === true;
@@ -33,7 +38,7 @@ export function originOf(
   let host = (headers[':authority'] as string | undefined) ?? headers.host;
   const forwardedHost = headers['x-forwarded-host'];
   const forwardedProto = headers['x-forwarded-proto'];
-  if ((forwardedHost !== undefined || forwardedProto !== undefined) && trustsProxy(req)) {
+  if ((forwardedHost !== undefined || forwardedProto !== undefined) && trustsProxy(req, app)) {
     // An empty first element is what Express takes, too. No URL can be made of it.
     if (forwardedHost) host = firstOf(forwardedHost);
     if (forwardedProto) scheme = firstOf(forwardedProto);
@@ -47,8 +52,8 @@ export function isKeyedByHost(req: Request): boolean {
 }
 
 /** Whether the peer may speak for the client, by the setting `trust proxy` of an Express app. */
-export function trustsProxy(req: Request): boolean {
-  const { app = (req as ExpressRequest)[FRONTED] } = req as ExpressRequest;
+export function trustsProxy(req: Request, fronted?: FrontedApp): boolean {
+  const { app = fronted ?? (req as ExpressRequest)[FRONTED] } = req as ExpressRequest;
   const trust = typeof app?.get === 'function' ? app.get('trust proxy fn') : undefined;
   return typeof trust === 'function' && trust(req.socket.remoteAddress, 0) === true;
 }

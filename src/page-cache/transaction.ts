@@ -25,6 +25,7 @@ import {
   variantOf,
   withRewrittenTarget,
 } from './request-key';
+import { type FrontedApp, standBefore } from './request-origin';
 import type { StoredResponse } from './stored-response';
 import { headersOf } from './watched-headers';
 
@@ -49,6 +50,7 @@ export class PageTransaction implements RecorderEvents {
   readonly #req: Request;
   readonly #res: ServerResponse;
   readonly #pageSeconds: number | null;
+  readonly #fronted: FrontedApp | undefined;
   readonly #outer: PageTransaction | undefined;
   readonly #method: string | undefined;
   #state: State = 'open';
@@ -65,13 +67,16 @@ export class PageTransaction implements RecorderEvents {
 
   /**
    * @param pageSeconds - The page's own timeout, which goes before all others; `null`: none.
+   * @param fronted - The app that the cache stands before.
    */
   constructor(
     req: Request,
     res: Response,
     settings: PageSettings,
     pageSeconds: number | null = null,
+    fronted?: FrontedApp,
   ) {
+    this.#fronted = fronted;
     this.#req = req;
     this.#res = res as ServerResponse;
     this.settings = settings;
@@ -132,7 +137,7 @@ export class PageTransaction implements RecorderEvents {
   lookUp(next: Next): void | Promise<void> {
     const req = this.#req;
     const headers = headersOf(req);
-    const page = requestedPage(req, headers, this.#method, this.settings);
+    const page = requestedPage(req, headers, this.#method, this.settings, this.#fronted);
     if (typeof page === 'string') {
       this.#state = 'passed';
       tellAtHead(req, this.#res, this.settings, { fwd: 'bypass', detail: page });
@@ -520,6 +525,8 @@ export class PageTransaction implements RecorderEvents {
     flight: Flight | undefined,
     noted: Noted | undefined,
   ): void {
+    // Not before: on Node 24 a property more makes a hit a tenth slower.
+    if (this.#fronted !== undefined) standBefore(this.#req, this.#fronted);
     const fill = new PageFill({
       req: this.#req,
       res: this.#res,
