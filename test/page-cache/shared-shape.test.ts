@@ -41,13 +41,12 @@ test.each([
   ['one in the other', [updateCache({ seconds: 60 }), fetchFromCache(), cachePage(60)]],
 ])('behind %s, requests that Express has changed are found alike', async (_name, middleware) => {
   const [requests, responses] = await alike(...middleware);
-  if (!isSlow) return;
   // Not the first, which V8 lays out generously, nor after a collection of garbage.
   expect(requests).toBeGreaterThan(5);
   expect(responses).toBeGreaterThan(5);
 });
 
-test('without, they are not: there is still something to mend', async () => {
+test('without, they are alike from V8 13 on alone: there is still something to mend', async () => {
   const [requests] = await alike((_req, _res, next) => next());
-  if (isSlow) expect(requests).toBe(0);
+  expect(requests > 5).toBe(!isSlow);
 });
