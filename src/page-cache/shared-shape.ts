@@ -1,4 +1,3 @@
-import { IncomingMessage } from 'node:http';
 import type { Request, Response } from '../headers/middleware';
 
 /**
@@ -12,6 +11,7 @@ const SHARED = Symbol('cachewright.shape');
 const REMOVED = Symbol('cachewright.removed');
 
 interface Shaped {
+  readonly app?: unknown;
   [SHARED]?: true;
   [REMOVED]?: true;
 }
@@ -22,7 +22,8 @@ interface Shaped {
  * nanoseconds, where a shape that was never met costs a microsecond each time.
  */
 export function shareShapes(req: Request, res: Response): void {
-  if (!SHAPES_ARE_UNIQUE || Object.getPrototypeOf(req) === IncomingMessage.prototype) return;
+  // Only Express's have one.
+  if (!SHAPES_ARE_UNIQUE || (req as Shaped).app === undefined) return;
   if ((req as Shaped)[SHARED]) return;
   share(req as Shaped);
   share(res as Shaped);
