@@ -13,6 +13,13 @@ type HeadHeaders =
   | readonly OutgoingHttpHeader[]
   | readonly (readonly [string, OutgoingHttpHeader])[];
 
+/** Who has a say before the head of a response is sent. */
+export interface HeadWatcher {
+  /** Asked first; if it says no, the head is sent as it was given. */
+  isWanted(): boolean;
+  onHead(): void;
+}
+
 /**
  * Calls `listener` once, as the head of the response is about to be sent: its last chance to read
  * and change status and headers. What the handler gave to `writeHead` is on the response by then.
@@ -20,34 +27,83 @@ type HeadHeaders =
  * Listeners run last registered first, so that the outermost middleware sees what all others did;
  * Django's response phase. Those that other packages install the same way (compression, sessions)
  * keep their place in that order.
- *
- * @param isWanted - Asked first; if it says no, the head is sent as it was given.
  */
-export function onResponseHead(
-  response: Response,
-  listener: () => void,
-  isWanted: () => boolean = always,
-): void {
-  const res = response as ServerResponse;
-  const { writeHead } = res;
-  let isFired = false;
-  res.writeHead = function onHead(this: ServerResponse, ...args: HeadArguments) {
-    // A second writeHead() is the handler's mistake, and Node's to report.
-    if (isFired || res.headersSent || !isWanted()) return writeHead.apply(this, args as never);
-    takeHead(res, args);
-    isFired = true;
-    try {
-      listener();
-      return writeHead.call(this, res.statusCode);
-    } catch (error) {
-      // No head was sent, and the error page that follows will have one of its own.
-      isFired = res.headersSent;
-      throw error;
-    }
-  } as ServerResponse['writeHead'];
+export function onResponseHead(response: Response, listener: () => void): void {
+  watchHead(response, { isWanted: always, onHead: listener });
 }
 
 const always = () => true;
+
+const WATCH = Symbol('cachewright.head');
+
+interface WatchedResponse extends ServerResponse {
+  [WATCH]?: HeadWatch;
+}
+
+/** The same for one who may turn out not to be interested. */
+export function watchHead(response: Response, watcher: HeadWatcher): void {
+  const res = response as WatchedResponse;
+  const watch = res[WATCH];
+  if (watch === undefined) {
+    // A function of its own for each response, kept in a property of it, would outlive both: V8
+    // remembers functions that are properties, and the garbage grows old.
+    res[WATCH] = new HeadWatch(res, watcher);
+    res.writeHead = writeWatchedHead as ServerResponse['writeHead'];
+  } else if (res.writeHead === writeWatchedHead) {
+    watch.add(watcher);
+  } else {
+    // Somebody else's function has come between, and keeps its place.
+    const outer = new HeadWatch(res, watcher);
+    res.writeHead = function writeHead(this: ServerResponse, ...args: HeadArguments) {
+      return outer.write(this, args);
+    } as ServerResponse['writeHead'];
+  }
+}
+
+function writeWatchedHead(this: WatchedResponse, ...args: HeadArguments): ServerResponse {
+  return this[WATCH]!.write(this, args);
+}
+
+class HeadWatch {
+  readonly #res: ServerResponse;
+  readonly #writeHead: ServerResponse['writeHead'];
+  readonly #watchers: HeadWatcher[];
+  #isFired = false;
+
+  constructor(res: ServerResponse, watcher: HeadWatcher) {
+    this.#res = res;
+    this.#writeHead = res.writeHead;
+    this.#watchers = [watcher];
+  }
+
+  add(watcher: HeadWatcher): void {
+    this.#watchers.push(watcher);
+  }
+
+  /** @param self - As it was called on, which may be something around the response. */
+  write(self: ServerResponse, args: HeadArguments): ServerResponse {
+    const res = this.#res;
+    // A second writeHead() is the handler's mistake, and Node's to report.
+    if (this.#isFired || res.headersSent) return this.#writeHead.apply(self, args as never);
+    let isTaken = false;
+    try {
+      for (let i = this.#watchers.length - 1; i >= 0; i -= 1) {
+        const watcher = this.#watchers[i]!;
+        if (!watcher.isWanted()) continue;
+        if (!isTaken) takeHead(res, args);
+        isTaken = true;
+        this.#isFired = true;
+        watcher.onHead();
+      }
+      if (isTaken) return this.#writeHead.call(self, res.statusCode);
+      return this.#writeHead.apply(self, args as never);
+    } catch (error) {
+      // No head was sent, and the error page that follows will have one of its own.
+      this.#isFired = res.headersSent;
+      throw error;
+    }
+  }
+}
 
 /** Puts status and headers given to `writeHead` on the response, overriding what was set before. */
 function takeHead(res: ServerResponse, args: HeadArguments): void {

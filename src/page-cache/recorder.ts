@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import { isUint8Array } from 'node:util/types';
 import type { Response } from '../headers/middleware';
-import { onResponseHead } from '../headers/on-response-head';
+import { type HeadWatcher, watchHead } from '../headers/on-response-head';
 import { isFieldText } from '../http/header-value';
 import { hopByHopFields } from '../http/hop-by-hop';
 import { BodySink } from './body-sink';
@@ -51,22 +51,40 @@ export interface RecorderEvents {
  * `Content-Length`, over the limit, or followed by trailers is never reported as complete.
  */
 export function recordResponse(response: Response, isHead: boolean, events: RecorderEvents): void {
-  const res = response as ServerResponse;
+  const res = response as RecordedResponse;
   const recorder = new Recorder(res, isHead, events);
-  onResponseHead(
-    res,
-    () => recorder.onHead(),
-    () => events.isWanted(),
-  );
-  res.write = function recordWrite(this: ServerResponse, ...args: unknown[]) {
+  watchHead(res, recorder);
+  if (res[RECORDER] === undefined) {
+    // As with heads, functions of its own for each response would keep garbage alive.
+    res[RECORDER] = recorder;
+    res.write = writeRecorded as typeof res.write;
+    res.end = endRecorded as typeof res.end;
+    return;
+  }
+  res.write = function write(this: ServerResponse, ...args: unknown[]) {
     return recorder.write(this, args);
   } as typeof res.write;
-  res.end = function recordEnd(this: ServerResponse, ...args: unknown[]) {
+  res.end = function end(this: ServerResponse, ...args: unknown[]) {
     return recorder.end(this, args);
   } as typeof res.end;
 }
 
-class Recorder {
+const RECORDER = Symbol('cachewright.recorder');
+
+/** A response, with the recorder that was the first. */
+interface RecordedResponse extends ServerResponse {
+  [RECORDER]?: Recorder;
+}
+
+function writeRecorded(this: RecordedResponse, ...args: unknown[]): boolean {
+  return this[RECORDER]!.write(this, args);
+}
+
+function endRecorded(this: RecordedResponse, ...args: unknown[]): unknown {
+  return this[RECORDER]!.end(this, args);
+}
+
+class Recorder implements HeadWatcher {
   readonly #res: ServerResponse;
   readonly #isHead: boolean;
   readonly #events: RecorderEvents;
@@ -85,6 +103,10 @@ class Recorder {
     this.#events = events;
     this.#write = res.write as (...args: unknown[]) => boolean;
     this.#end = res.end as (...args: unknown[]) => unknown;
+  }
+
+  isWanted(): boolean {
+    return this.#events.isWanted();
   }
 
   onHead(): void {

@@ -3,7 +3,7 @@ import compression from 'compression';
 import express from 'express';
 import request from 'supertest';
 import type { Response } from '../../src/headers/middleware';
-import { onResponseHead } from '../../src/headers/on-response-head';
+import { onResponseHead, watchHead } from '../../src/headers/on-response-head';
 import { type Received, serveHttp1, serveHttp2 } from '../support/http-client';
 
 type Register = (res: ServerResponse) => void;
@@ -113,11 +113,43 @@ describe.each(['HTTP/1.1', 'HTTP/2'] as const)('over %s', (protocol) => {
     expect(order).toEqual(['inner', 'outer']);
   });
 
+  test('a writeHead() of other middleware keeps its place between listeners', async () => {
+    const order: string[] = [];
+    await respond(
+      protocol,
+      (res) => {
+        onResponseHead(res, () => order.push('outer'));
+        const { writeHead } = res;
+        res.writeHead = function (this: typeof res, ...args: unknown[]) {
+          order.push('between');
+          return writeHead.apply(this, args as never);
+        } as typeof writeHead;
+        onResponseHead(res, () => order.push('inner'));
+      },
+      (res) => res.end(),
+    );
+    expect(order).toEqual(['inner', 'between', 'outer']);
+  });
+
+  test('one that is not wanted does not keep the others from the head', async () => {
+    const order: string[] = [];
+    const received = await respond(
+      protocol,
+      (res) => {
+        onResponseHead(res, () => res.setHeader('X-A', `${res.getHeader('x-a')}, 2`));
+        watchHead(res, { isWanted: () => false, onHead: () => order.push('unwanted') });
+      },
+      (res) => res.writeHead(201, { 'X-A': '1' }).end(),
+    );
+    expect(linesOf(received, 'x-a')).toEqual(['x-a: 1, 2']);
+    expect(order).toEqual([]);
+  });
+
   test('a listener that is not wanted leaves the head as it was given', async () => {
     const listener = jest.fn();
     const received = await respond(
       protocol,
-      (res) => onResponseHead(res, listener, () => false),
+      (res) => watchHead(res, { isWanted: () => false, onHead: listener }),
       (res) => res.writeHead(201, { 'X-A': '1' }).end(),
     );
     expect(received.status).toBe(201);
