@@ -64,7 +64,7 @@ async function storePages(count: number): Promise<void> {
   }
 }
 
-function storePage(url: string, counters: Counters): Promise<void> {
+async function storePage(url: string, counters: Counters): Promise<void> {
   const response = new StoredResponse({
     status: 200,
     reason: '',
@@ -79,7 +79,7 @@ function storePage(url: string, counters: Counters): Promise<void> {
     alwaysValidate: false,
   });
   const key = pageKeyFor({} as never, url, 'GET', settings());
-  return storeResponse(settings(), { key, vary: [], headers: {}, response }, () => counters);
+  await storeResponse(settings(), { key, vary: [], headers: {}, response }, () => counters);
 }
 
 async function measure(server: RedisServer, pages: number): Promise<void> {

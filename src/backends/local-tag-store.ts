@@ -14,6 +14,7 @@ export class LocalTagStore implements TagStore {
   readonly #log = new LRUCache<number, readonly string[]>({ max: MAX_LOGGED });
   /** Stands still while every entry found valid still is. */
   sequence = 0;
+  changes = 0;
   readonly countsPurges = false;
 
   constructor() {
@@ -22,7 +23,9 @@ export class LocalTagStore implements TagStore {
       maxSize: MAX_COUNTERS,
       sizeCalculation: () => 1,
       dispose: (_value, _name, reason) => {
-        if (reason === 'evict') this.sequence += 1;
+        if (reason !== 'evict') return;
+        this.sequence += 1;
+        this.changes += 1;
       },
     });
   }
@@ -46,6 +49,7 @@ export class LocalTagStore implements TagStore {
       if (value === undefined) continue;
       this.#counters.set(name, mode === 'soft' ? value + 1 : newBeginning());
     }
+    this.changes += 1;
     // Who reads does not look at those.
     if (!names.every(isOfRemoval)) this.sequence += 1;
   }
@@ -60,6 +64,7 @@ export class LocalTagStore implements TagStore {
   clear(): void {
     this.#counters.clear();
     this.sequence += 1;
+    this.changes += 1;
   }
 
   readLog(values: readonly number[]): (readonly string[] | undefined)[] {

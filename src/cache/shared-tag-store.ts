@@ -37,6 +37,7 @@ const LOG_SECONDS = 3600;
 /** Counters as entries of the cache whose entries they are of, in whichever processes use it. */
 export class SharedTagStore implements TagStore {
   readonly sequence = undefined;
+  readonly changes = undefined;
   readonly #cache: CounterCache;
   /** Counters being made: of many fills that begin at once, one makes those that are missing. */
   readonly #making = new Map<string, Promise<number>>();

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 
 /** The counter of everything. */
 export const EVERYTHING = 'all';
@@ -86,10 +87,19 @@ export function namesOfPage(url: string): string[] {
  * not that of a page.
  */
 export function nameOfRemoval(key: string): string | undefined {
-  if (!key.startsWith(PAGE_KEY_STEM)) return undefined;
-  const digest = URL_IN_PAGE_KEY.exec(key)?.[1];
-  return digest === undefined ? undefined : bucketOf('k', digest, REMOVAL_BUCKETS);
+  if (key !== lastRemoval.key) {
+    const digest = key.startsWith(PAGE_KEY_STEM) ? URL_IN_PAGE_KEY.exec(key)?.[1] : undefined;
+    const name = digest === undefined ? undefined : bucketOf('k', digest, REMOVAL_BUCKETS);
+    lastRemoval = { key, name };
+  }
+  return lastRemoval.name;
 }
+
+/** Who stores a page asks several times in a row. */
+let lastRemoval: { readonly key: string; readonly name: string | undefined } = {
+  key: '',
+  name: undefined,
+};
 
 /** {@link nameOfRemoval} of all pages whose keys may begin so; none if no page's key does. */
 export function namesOfRemovals(start: string): string[] {
@@ -146,12 +156,29 @@ function isAbsolute(url: string): boolean {
   return /^[a-z][a-z\d+.-]*:\/\/[^/]/i.test(url);
 }
 
-function bucketOfUrl(url: string): string {
-  return bucketOf('u', hash('md5', url), URL_BUCKETS);
+/** The digest of a page's URL, in its key and its counters alike. */
+export function digestOfUrl(url: string): string {
+  if (url !== lastDigest.url) lastDigest = { url, digest: hash('md5', url) };
+  return lastDigest.digest;
 }
 
+/** The key of a page is made out shortly before its counters are. */
+let lastDigest = { url: '', digest: hash('md5', '') };
+
+function bucketOfUrl(url: string): string {
+  return bucketOf('u', digestOfUrl(url), URL_BUCKETS);
+}
+
+/** Most pages are in a few directories. */
+const bucketsOfPrefixes = new LRUCache<string, string>({ max: 1000 });
+
 function bucketOfPrefix(prefix: string): string {
-  return bucketOf('p', hash('md5', prefix), PREFIX_BUCKETS);
+  let bucket = bucketsOfPrefixes.get(prefix);
+  if (bucket === undefined) {
+    bucket = bucketOf('p', hash('md5', prefix), PREFIX_BUCKETS);
+    bucketsOfPrefixes.set(prefix, bucket);
+  }
+  return bucket;
 }
 
 function bucketOf(kind: string, digest: string, buckets: number): string {

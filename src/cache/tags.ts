@@ -9,6 +9,11 @@ export interface TagStore {
    */
   readonly sequence: number | undefined;
   /**
+   * Stands still while no counter is changed or lost, in the memory of this process; `undefined`
+   * where others may change them.
+   */
+  readonly changes: number | undefined;
+  /**
    * Whether a purge changes {@link PURGES}, too, once all else is done, so that there is one counter
    * to look at where each takes a look-up of its own.
    */
@@ -33,6 +38,8 @@ export interface Noted {
   readonly counters: Counters;
   /** Stands still while no tag of the site's own is purged. */
   readonly clock: number;
+  /** See {@link TagStore.changes}. */
+  readonly changes: number | undefined;
 }
 
 /**
@@ -140,8 +147,11 @@ export class Tags {
    *
    * @returns `undefined` if one of them was purged since.
    */
-  confirm({ counters, clock }: Noted, late: readonly string[]): MaybePromise<Counters | undefined> {
+  confirm(noted: Noted, late: readonly string[]): MaybePromise<Counters | undefined> {
+    const { counters, clock, changes } = noted;
     const added = late.filter((name) => !counters.has(name));
+    const isUnchanged = changes !== undefined && changes === this.store.changes;
+    if (isUnchanged && added.length === 0) return counters;
     // The clock is read after the counters: a purge that it does not tell of advances them later.
     const addedNow = added.length === 0 ? NOTHING : this.note(added);
     return after(addedNow, ({ counters: lateCounters }) => {
@@ -222,7 +232,7 @@ export class Tags {
       const clock = counters.get(CLOCK)!;
       counters.delete(CLOCK);
       counters.delete(PURGES);
-      return { counters, clock };
+      return { counters, clock, changes: this.store.changes };
     };
     return made.some((value) => value instanceof Promise)
       ? Promise.all(made).then(finish)

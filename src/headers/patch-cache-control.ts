@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { LRUCache } from 'lru-cache';
 import {
   type CacheControl,
   type Directive,
@@ -28,9 +29,27 @@ export function patchCacheControl(response: Response, directives: CacheControlDi
 export function addDirectives(response: Response, added: readonly Directive[]): void {
   if (added.length === 0) return;
   const res = response as ServerResponse;
-  const existing = parseCacheControl(res.getHeader('Cache-Control'));
-  const merged = added.reduce(merge, withoutOpposite(existing, added));
-  res.setHeader('Cache-Control', stringifyCacheControl(merged));
+  const value = res.getHeader('Cache-Control');
+  if (value !== undefined && typeof value !== 'string') {
+    res.setHeader('Cache-Control', withDirectives(parseCacheControl(value), added));
+    return;
+  }
+  const question = `${value ?? ''}\n${stringifyCacheControl(added)}`;
+  let answer = known.get(question);
+  if (answer === undefined) {
+    answer = withDirectives(parseCacheControl(value), added);
+    if (question.length <= MAX_KNOWN_LENGTH) known.set(question, answer);
+  }
+  res.setHeader('Cache-Control', answer);
+}
+
+/** A site adds the same few to the same few all the time. */
+const known = new LRUCache<string, string>({ max: 200 });
+
+const MAX_KNOWN_LENGTH = 300;
+
+function withDirectives(existing: CacheControl, added: readonly Directive[]): string {
+  return stringifyCacheControl(added.reduce(merge, withoutOpposite(existing, added)));
 }
 
 /**

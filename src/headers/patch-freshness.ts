@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { MAX_DELTA_SECONDS } from '../http/cache-control';
 import { formatHttpDate } from '../http/http-date';
 import type { Response } from './middleware';
-import { patchCacheControl } from './patch-cache-control';
+import { addDirectives, patchCacheControl } from './patch-cache-control';
 
 /**
  * Declares the response fresh for `seconds`: sets `Expires` unless it has one, and `max-age`
@@ -14,7 +14,7 @@ import { patchCacheControl } from './patch-cache-control';
 export function patchFreshnessHeaders(response: Response, seconds: number): void {
   const maxAge = Math.trunc(Math.min(Math.max(seconds, 0), MAX_DELTA_SECONDS));
   setExpires(response, maxAge);
-  patchCacheControl(response, { maxAge });
+  addDirectives(response, [{ name: 'max-age', value: String(maxAge) }]);
 }
 
 /**

@@ -23,15 +23,18 @@ export class BodySink {
 
   append(chunk: unknown, encoding: BufferEncoding): void {
     if (this.#isOverflown) return;
-    const bytes = toBytes(chunk, encoding);
-    const length = this.#length + bytes.length;
+    const isText = typeof chunk === 'string' && HAS_EXACT_LENGTH.has(encoding);
+    const bytes = isText ? chunk : toBytes(chunk, encoding);
+    const size = typeof bytes === 'string' ? Buffer.byteLength(bytes, encoding) : bytes.length;
+    const length = this.#length + size;
     if (length > this.#limit) {
       this.#isOverflown = true;
       this.#bytes = Buffer.alloc(0);
       return;
     }
     if (length > this.#bytes.length) this.#grow(length);
-    this.#bytes.set(bytes, this.#length);
+    if (typeof bytes === 'string') this.#bytes.write(bytes, this.#length, encoding);
+    else this.#bytes.set(bytes, this.#length);
     this.#length = length;
   }
 
@@ -52,6 +55,9 @@ export class BodySink {
     this.#bytes = grown;
   }
 }
+
+/** Encodings in which it is known how many bytes a text makes before they are made. */
+const HAS_EXACT_LENGTH = new Set<BufferEncoding>(['utf8', 'utf-8', 'latin1', 'binary', 'ascii']);
 
 function toBytes(chunk: unknown, encoding: BufferEncoding): Uint8Array {
   return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : (chunk as Uint8Array);

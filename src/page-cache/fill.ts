@@ -171,10 +171,12 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     if (flight !== undefined) {
       // Its client may be gone already, with whoever would tell of it.
       if (this.#res.destroyed) flight.land({ kind: 'failed' });
-      this.#res.once('close', () => {
-        if (!this.#isComplete) flight.land({ kind: 'failed' });
-      });
     }
+    this.#res.once('close', () => {
+      if (!this.#isComplete) flight?.land({ kind: 'failed' });
+      // Handlers need not answer a client that is gone.
+      leaveScope(this);
+    });
     this.#prepareRequest();
   }
 
@@ -190,11 +192,8 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
 
   /** Runs the handlers, whose fragments are part of this page. */
   run(next: Next): void {
-    const leave = () => leaveScope(this);
-    // Handlers need not answer a client that is gone.
-    this.#res.once('close', leave);
     runInScope(this.#scope, next, this);
-    if (this.#res.destroyed) leave();
+    if (this.#res.destroyed) leaveScope(this);
   }
 
   mayReplace(): boolean {
@@ -405,7 +404,8 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     // Purged meanwhile or not, its tags will tell; that it was removed, only what was noted.
     const confirm = () =>
       after(confirmTags(this.#settings, noted, []), (confirmed) => confirmed && counters);
-    finishBeforeClose(this.#settings, storeResponse(this.#settings, draft, confirm));
+    const stored = storeResponse(this.#settings, draft, confirm);
+    if (stored instanceof Promise) finishBeforeClose(this.#settings, stored);
   }
 
   #varyOf(value: HeaderValue): readonly string[] {
@@ -480,7 +480,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     };
     if (this.#noted === undefined) {
       // The backend is down. Those who wait are answered all the same.
-      this.#store(draft, undefined, async () => {});
+      this.#store(draft, undefined, () => {});
       return;
     }
     const noted = this.#noted;
@@ -504,7 +504,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   #store(
     { vary, response }: Draft,
     counters: Counters | undefined,
-    write: () => Promise<void>,
+    write: () => MaybePromise<void>,
   ): void {
     const flights = this.#flights;
     const now = Date.now();
@@ -513,7 +513,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     if (isShared) flights?.markStored(this.#storageKey);
     else flights?.markUncacheable(this.#storageKey, now);
     const written = write();
-    finishBeforeClose(this.#settings, written);
+    if (written instanceof Promise) finishBeforeClose(this.#settings, written);
     this.#land(
       !isShared
         ? { kind: 'uncacheable', isLasting: true }
@@ -523,21 +523,21 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
             vary,
             response,
             counters,
-            written,
+            written: written instanceof Promise ? written : undefined,
           },
     );
   }
 
   /** Never rejects: a cache that fails is reported, and the visitor has the page already. */
-  async #write(
+  #write(
     draft: Draft,
     confirm: () => MaybePromise<Counters | undefined>,
     place: Place,
     counters: Counters,
-  ): Promise<void> {
-    const mayStore = this.#flight?.mayStore() ?? true;
-    if (mayStore instanceof Promise && !(await mayStore)) return;
-    await storeResponse(this.#settings, draft, confirm, { place, counters });
+  ): MaybePromise<void> {
+    return after(this.#flight?.mayStore() ?? true, (mayStore) =>
+      mayStore ? storeResponse(this.#settings, draft, confirm, { place, counters }) : undefined,
+    );
   }
 
   #land(landing: Landing): void {

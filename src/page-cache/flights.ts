@@ -15,8 +15,8 @@ export type Landing =
       readonly response: StoredResponse;
       /** Of its tags, and of its removals; `undefined` if they are not known. */
       readonly counters: Counters | undefined;
-      /** Fulfilled once others find it in the cache, or never will. */
-      readonly written: Promise<void>;
+      /** Fulfilled once others find it in the cache, or never will; `undefined`: they do already. */
+      readonly written: Promise<void> | undefined;
     }
   /** Not stored, and if that `isLasting`, nor will it be the next time. */
   | { readonly kind: 'uncacheable'; readonly isLasting: boolean }
@@ -163,15 +163,21 @@ export class PageFlights {
   begin(key: string): Flight {
     const flight = new Flight();
     this.#flights.set(key, flight);
-    flight.whenLanded(async (landing) => {
-      if (landing.kind === 'stored') {
-        await landing.written;
-        PageFlights.clock += 1;
-        this.#storedAt.set(key, PageFlights.clock);
-      }
+    const leave = () => {
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    };
+    flight.whenLanded((landing) => {
+      // What is stored at once, no look-up can have missed.
+      if (landing.kind !== 'stored' || landing.written === undefined) leave();
+      else void this.#noteStored(key, landing.written).then(leave);
     });
     return flight;
+  }
+
+  async #noteStored(key: string, written: Promise<void>): Promise<void> {
+    await written;
+    PageFlights.clock += 1;
+    this.#storedAt.set(key, PageFlights.clock);
   }
 
   /** Whether the page was stored since `instant`, so that a look-up begun then may have missed it. */

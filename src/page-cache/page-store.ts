@@ -205,21 +205,30 @@ export function storeResponse(
   draft: Draft,
   confirm: () => MaybePromise<Counters | undefined>,
   opened?: { readonly place: Place; readonly counters: Counters },
-): Promise<void> {
-  const work = async (): Promise<void> => {
-    let next = opened;
-    for (let attempt = 1; attempt <= STORING_ATTEMPTS; attempt += 1) {
-      const place = next?.place ?? (await openPlace(settings, draft));
+): MaybePromise<void> {
+  const { base } = draft.key;
+  const fail = (error: unknown) => failed(settings, error, 'read', base);
+  const attempt = (left: number, next?: typeof opened): MaybePromise<void> =>
+    after(next?.place ?? openPlace(settings, draft), (place) => {
       if (place === 'unavailable') return;
-      const counters = next?.counters ?? (await confirm());
-      if (counters === undefined) return;
-      if (await storeInTurn(settings, draft, borneOf(counters), place, confirm)) return;
-      next = undefined;
+      return after(next?.counters ?? confirm(), (counters) => {
+        if (counters === undefined) return;
+        const stored = storeInTurn(settings, draft, borneOf(counters), place, confirm);
+        return after(stored, (isDone) => (isDone || left === 1 ? undefined : attempt(left - 1)));
+      });
+    });
+  const work = (): MaybePromise<void> => {
+    try {
+      const done = attempt(STORING_ATTEMPTS, opened);
+      return done instanceof Promise ? done.catch(fail) : done;
+    } catch (error) {
+      fail(error);
     }
   };
-  return inTurn(turnsIn(settings), [draft.key.base], () =>
-    work().catch((error: unknown) => failed(settings, error, 'read', draft.key.base)),
-  );
+  const turns = turnsIn(settings);
+  if (turns.has(base)) return inTurn(turns, [base], async () => work());
+  const done = work();
+  return done instanceof Promise ? inTurn(turns, [base], () => done) : done;
 }
 
 /** What was begun last for each page of a cache, by its base key. */
@@ -252,32 +261,37 @@ function inTurn(turns: Turns, bases: readonly string[], work: () => Promise<void
 }
 
 /** @returns `false` if somebody has changed the place, so that nothing was stored */
-async function storeInTurn(
+function storeInTurn(
   settings: PageSettings,
-  { key, vary, headers, response }: Draft,
+  draft: Draft,
+  counters: Counters,
+  place: FrozenPlace,
+  confirm: () => MaybePromise<Counters | undefined>,
+): MaybePromise<boolean> {
+  const { key, vary, headers, response } = draft;
+  const variant = variantOf(vary, headers, settings);
+  if (variant !== '') {
+    return storeVariant(settings, draft, variant, counters, place, confirm);
+  }
+  // Beside a list it must leave the variants their way in.
+  return after(vary.length === 0 ? undefined : knownList(settings, key, vary), (known) => {
+    const { generation = newGeneration() } = known ?? {};
+    const until = Math.max(expiryOf(settings, response), known?.expiresAt ?? 0);
+    const { base, url } = key;
+    const record = new PageRecord(base, url, '', vary, response, until, generation, counters);
+    return writeRecord(settings, record, place);
+  });
+}
+
+async function storeVariant(
+  settings: PageSettings,
+  { key, vary, response }: Draft,
+  variant: string,
   counters: Counters,
   place: FrozenPlace,
   confirm: () => MaybePromise<Counters | undefined>,
 ): Promise<boolean> {
-  const variant = variantOf(vary, headers, settings);
   const expiresAt = expiryOf(settings, response);
-  if (variant === '') {
-    // Beside a list it must leave the variants their way in.
-    const known = vary.length === 0 ? undefined : await knownList(settings, key, vary);
-    const { generation = newGeneration() } = known ?? {};
-    const until = Math.max(expiresAt, known?.expiresAt ?? 0);
-    const record = new PageRecord(
-      key.base,
-      key.url,
-      '',
-      vary,
-      response,
-      until,
-      generation,
-      counters,
-    );
-    return writeRecord(settings, record, place);
-  }
   const generation = await keepVaryList(settings, key, vary, expiresAt);
   // Who has removed all variants with their list, before that was kept, has told of it by now; who
   // does so later takes the list away.
@@ -499,20 +513,24 @@ function checkRecord(
 }
 
 /** @returns `false` if somebody has changed the place, so that nothing was stored */
-async function writeRecord(
+function writeRecord(
   settings: PageSettings,
   record: PageRecord,
   { token }: FrozenPlace,
-): Promise<boolean> {
+): MaybePromise<boolean> {
+  const fail = (error: unknown) => {
+    failed(settings, error, 'write', record.key);
+    return true;
+  };
   try {
     const cache: BaseCache = backendOf(settings);
     // Servers count in whole seconds; the record's own instant decides within the last one.
     const seconds = Math.ceil((record.expiresAt - Date.now()) / 1000);
     if (seconds <= 0) return true;
-    return await cache.setFrozen(record.key, record, seconds, settings.writeTimeoutMs, token);
+    const done = cache.setFrozen(record.key, record, seconds, settings.writeTimeoutMs, token);
+    return done instanceof Promise ? done.catch(fail) : done;
   } catch (error) {
-    failed(settings, error, 'write', record.key);
-    return true;
+    return fail(error);
   }
 }
 

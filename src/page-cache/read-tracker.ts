@@ -75,6 +75,7 @@ const WATCHED = [
 
 const TRACKER = Symbol('cachewright.reads');
 
+/** A request, with the tracker that is innermost; a response, with the one that was the first. */
 interface Tracked {
   [TRACKER]?: ReadTracker;
 }
@@ -96,6 +97,8 @@ export class ReadTracker implements HeaderWatcher {
   /** Properties that the request had of its own, or that were set since. */
   #own: Map<WatchedProperty, PropertyDescriptor> | undefined;
   #setInside: Set<WatchedProperty> | undefined;
+  /** Those of the response that send, as they were. */
+  readonly #methods: Partial<Record<SendingMethod, Method>> = {};
 
   /**
    * Watches what is read of a request from now on, until the response has ended. What middleware
@@ -194,30 +197,56 @@ export class ReadTracker implements HeaderWatcher {
 
   /** Leaves out what is read inside the methods that send; after `end`, nothing counts any more. */
   #ignoreSending(res: ServerResponse): void {
-    const methods = res as unknown as Record<string, Method>;
-    for (const name of ['writeHead', 'write', 'end', 'flushHeaders']) {
-      methods[name] = this.#unwatched(methods[name]!, name === 'end');
+    const methods = res as unknown as Record<SendingMethod, Method> & Tracked;
+    const isFirst = methods[TRACKER] === undefined;
+    if (isFirst) methods[TRACKER] = this;
+    for (const name of SENDING_METHODS) {
+      this.#methods[name] = methods[name];
+      // As with heads, functions of its own for each response would keep garbage alive.
+      methods[name] = isFirst ? sending[name] : this.#sender(name);
     }
   }
 
-  #unwatched(method: Method, isLast: boolean): Method {
-    const work = (res: unknown, args: unknown[]): unknown => {
-      this.#suspended += 1;
-      try {
-        const result = method.apply(res, args);
-        if (isLast) this.#suspended += 1;
-        return result;
-      } finally {
-        this.#suspended -= 1;
-      }
-    };
+  #sender(name: SendingMethod): Method {
+    const tracker = this;
     return function sending(this: unknown, ...args) {
-      return work(this, args);
+      return tracker.send(name, this, args);
     };
+  }
+
+  /** Calls a method that sends, of whoever was there before. */
+  send(name: SendingMethod, res: unknown, args: unknown[]): unknown {
+    this.#suspended += 1;
+    try {
+      const result = this.#methods[name]!.apply(res, args);
+      if (name === 'end') this.#suspended += 1;
+      return result;
+    } finally {
+      this.#suspended -= 1;
+    }
   }
 }
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
+
+const SENDING_METHODS = ['writeHead', 'write', 'end', 'flushHeaders'] as const;
+
+type SendingMethod = (typeof SENDING_METHODS)[number];
+
+const sending: Record<SendingMethod, Method> = {
+  writeHead(...args) {
+    return (this as Tracked)[TRACKER]!.send('writeHead', this, args);
+  },
+  write(...args) {
+    return (this as Tracked)[TRACKER]!.send('write', this, args);
+  },
+  end(...args) {
+    return (this as Tracked)[TRACKER]!.send('end', this, args);
+  },
+  flushHeaders(...args) {
+    return (this as Tracked)[TRACKER]!.send('flushHeaders', this, args);
+  },
+};
 
 /** Whether `name` is that of a header that may select, and not of a method of all objects. */
 function isSelecting(name: string): boolean {

@@ -207,6 +207,7 @@ class Recorder implements HeadWatcher {
     this.#events.onAbandoned(reason);
   }
 
+  /** Their fields could not be sent again. */
   #refuseTrailers(): void {
     const res = this.#res as unknown as Record<string, (...args: unknown[]) => unknown>;
     for (const name of ['addTrailers', 'setTrailer'] as const) {

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { LRUCache } from 'lru-cache';
-import { PAGE_KEY_STEM, withoutFragment } from '../cache/tag-names';
+import { digestOfUrl, PAGE_KEY_STEM, withoutFragment } from '../cache/tag-names';
 import type { Request } from '../headers/middleware';
 import { normalizeHeader } from '../http/normalize';
 import type { PageSettings } from './page-settings';
@@ -182,7 +182,7 @@ export function variantOf(
 }
 
 function plainBase(url: string, method: string, keyPrefix: string): string {
-  return `${PAGE_KEY_STEM}${keyPrefix}.${method}.${hash('md5', url)}.${NO_HEADERS}`;
+  return `${PAGE_KEY_STEM}${keyPrefix}.${method}.${digestOfUrl(url)}.${NO_HEADERS}`;
 }
 
 function suffixOf(req: Request, { language, timeZone, segment }: PageSettings): string {

@@ -362,7 +362,8 @@ export class PageTransaction implements RecorderEvents {
       const isCurrent = !isMine || isInTime || (await this.#isCurrent(landing));
       if (isCurrent === undefined) return this.#run({ ...lookup, isBlind: true }, next, undefined);
       if (isMine && isCurrent) return this.#hit(landing.response, { collapsed: true });
-      await settledWithin(landing.written, deadline - performance.now());
+      const { written } = landing;
+      if (written !== undefined) await settledWithin(written, deadline - performance.now());
     }
     return this.#search(next, deadline);
   }

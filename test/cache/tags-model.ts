@@ -500,6 +500,9 @@ function spoil(store: TagStore, fault: Fault | undefined): TagStore {
     get sequence() {
       return store.sequence;
     },
+    get changes() {
+      return store.changes;
+    },
     countsPurges: store.countsPurges,
     read: (names) => store.read(names),
     make: (name) => store.make(name),

@@ -26,6 +26,7 @@ export class TieredTagStore implements TagStore {
   readonly #maxAgeMs: number;
   readonly #counters = new Map<string, number>();
   /** Changes with each change of what is remembered. */
+  readonly changes = undefined;
   #sequence = 0;
   /** Since when what is remembered was read. */
   #rememberedSince: number;
