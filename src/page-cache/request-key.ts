@@ -24,7 +24,7 @@ export interface PageKey {
   /** Language and time zone, as they end the key. */
   readonly suffix: string;
   /** What was asked for, if that is not known; see {@link rememberPage}. */
-  readonly news?: Pick<KnownPage, 'keyPrefix' | 'scheme'> & { readonly asked: string };
+  readonly news?: Omit<KnownPage, 'key'>;
 }
 
 /** Express's request, as far as it is used. */
@@ -93,11 +93,16 @@ export function pageKeyFor(
 interface KnownPage {
   readonly keyPrefix: string;
   readonly scheme: string;
+  readonly host: string;
+  readonly target: string;
   /** The key where there is no suffix. */
   readonly key: PageKey;
 }
 
-/** Those found last, by prefix, host and target. To make out a key anew costs more than a hit. */
+/**
+ * Those found last, by target alone; where several hosts or caches have the same, all but the first by
+ * {@link fullName}, which takes longer to make. To make out a key anew costs more than a hit.
+ */
 const knownPages = new LRUCache<string, KnownPage>({ max: 10_000 });
 
 /** Longer targets are most often made up, and would take memory for nothing. */
@@ -128,11 +133,7 @@ export function requestedPage(
   if (targetRule !== undefined && !isClean(sent)) return 'target';
   const target = targetRule === undefined ? sent : targetRule(sent);
   const { scheme, host } = originOf(req, headers, app);
-  // Of what is known, none but the prefix has a line end in it.
-  const asked = keyPrefix === '' ? `${host}\n${target}` : `${keyPrefix}\n${host}\n${target}`;
-  // In the order in which they came, and not of their use, which takes longer to keep.
-  const found = knownPages.peek(asked);
-  const known = found?.keyPrefix === keyPrefix && found.scheme === scheme ? found.key : undefined;
+  const known = host === undefined ? undefined : knownKey(keyPrefix, scheme, host, target);
   if (known === undefined && !isClean(target)) return 'target';
   if (host === undefined || hosts?.has(host) === false) return 'host';
   if (known === undefined && !isUnambiguous(target, host, scheme)) return 'host';
@@ -142,16 +143,41 @@ export function requestedPage(
   }
   const url = withoutFragment(`${scheme}://${host}${target}`);
   const base = plainBase(url, 'GET', keyPrefix);
-  const news = asked.length <= MAX_KNOWN_LENGTH ? { asked, keyPrefix, scheme } : undefined;
+  const isShort = target.length + host.length <= MAX_KNOWN_LENGTH;
+  const news = isShort ? { keyPrefix, scheme, host, target } : undefined;
   return { url, base: base + suffix, suffix, news };
+}
+
+function knownKey(
+  keyPrefix: string,
+  scheme: string,
+  host: string,
+  target: string,
+): PageKey | undefined {
+  // In the order in which they came, and not of their use, which takes longer to keep.
+  const first = knownPages.peek(target);
+  if (first === undefined) return undefined;
+  const isFor = (page: KnownPage) =>
+    page.host === host &&
+    page.target === target &&
+    page.scheme === scheme &&
+    page.keyPrefix === keyPrefix;
+  if (isFor(first)) return first.key;
+  const other = knownPages.peek(fullName(keyPrefix, scheme, host, target));
+  return other !== undefined && isFor(other) ? other.key : undefined;
+}
+
+function fullName(keyPrefix: string, scheme: string, host: string, target: string): string {
+  return `${keyPrefix}\n${scheme}\n${host}\n${target}`;
 }
 
 /** So that what a page's key is made of is known when it is asked for once more. */
 export function rememberPage({ news, url, base, suffix }: PageKey): void {
   if (news === undefined) return;
-  const { asked, keyPrefix, scheme } = news;
+  const { keyPrefix, scheme, host, target } = news;
   const key = { url, base: base.slice(0, base.length - suffix.length), suffix: '' };
-  knownPages.set(asked, { keyPrefix, scheme, key });
+  const name = knownPages.has(target) ? fullName(keyPrefix, scheme, host, target) : target;
+  knownPages.set(name, { ...news, key });
 }
 
 /** Key of the variant of a page for the headers that `variant` tells, see {@link variantOf}. */

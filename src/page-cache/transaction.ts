@@ -149,7 +149,7 @@ export class PageTransaction implements RecorderEvents {
     this.#headers = withRewrittenTarget(req, withCountingCookies(headers, this.settings.cookies));
     this.#key = page;
     if (this.#method === 'HEAD') return this.#lookUpHead(page, next);
-    return this.#search(next, performance.now() + this.settings.waitMs);
+    return this.#search(next);
   }
 
   /** HEAD is answered by a stored GET, or else by a stored HEAD. */
@@ -176,7 +176,8 @@ export class PageTransaction implements RecorderEvents {
     });
   }
 
-  #search(next: Next, deadline: number): void | Promise<void> {
+  /** @param deadline - Of the waiting, on the clock of `performance.now()`; most do not wait. */
+  #search(next: Next, deadline?: number): void | Promise<void> {
     this.#searchedAt = PageFlights.clock;
     const found = findResponse(this.settings, this.#key!, this.#headers);
     return found instanceof Promise
@@ -185,7 +186,7 @@ export class PageTransaction implements RecorderEvents {
   }
 
   /** @see RFC 9111 §4 */
-  #decide(lookup: PageLookup, next: Next, deadline: number): MaybePromise<void> {
+  #decide(lookup: PageLookup, next: Next, deadline?: number): MaybePromise<void> {
     const { response, storageKey } = lookup;
     const { softTimeout } = this.settings;
     if (detachedRunOf(this.#req) !== undefined) {
@@ -263,7 +264,11 @@ export class PageTransaction implements RecorderEvents {
   }
 
   /** Waits for another request that renders the same page, or renders it. */
-  #join(lookup: PageLookup, next: Next, deadline: number): MaybePromise<void> {
+  #join(
+    lookup: PageLookup,
+    next: Next,
+    deadline = performance.now() + this.settings.waitMs,
+  ): MaybePromise<void> {
     const { storageKey } = lookup;
     const flights = this.#flights();
     const leftMs = deadline - performance.now();
