@@ -64,6 +64,23 @@ export async function measureHits(options: HitsOptions): Promise<HitsResult> {
   return { bytes, turns, missRates, skipped };
 }
 
+/** What several measurements of the same come to. */
+export function together(results: readonly HitsResult[]): HitsResult {
+  const [first] = results;
+  if (first === undefined) throw new Error('Nothing was measured.');
+  const ids = [...first.turns.keys()];
+  const all = <T>(of: (result: HitsResult) => ReadonlyMap<ContenderId, T>, id: ContenderId) =>
+    results.map((result) => of(result).get(id)!);
+  const cached = ids.filter((id) => first.missRates.has(id));
+  return {
+    ...first,
+    turns: new Map(ids.map((id) => [id, all(({ turns }) => turns, id).flat()])),
+    missRates: new Map(
+      cached.map((id) => [id, Math.max(...all(({ missRates }) => missRates, id))]),
+    ),
+  };
+}
+
 function start(id: ContenderId, options: HitsOptions): Promise<Target> {
   const { bytes, node, redisUrl, memcachedUrl } = options;
   const plan = { contender: id, bytes, redisUrl, memcachedUrl };

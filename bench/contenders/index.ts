@@ -34,6 +34,11 @@ export const CONTENDERS = {
     isCached: false,
     start: async (site) => (await import('./plain.js')).bareNode(site),
   },
+  bareNodeAlike: {
+    label: 'bare `node:http`, one Buffer, all fields that a hit has',
+    isCached: false,
+    start: async (site) => (await import('./plain.js')).bareNodeAlike(site),
+  },
   floor: {
     label: 'Express 5, the same Buffer (floor)',
     isCached: false,

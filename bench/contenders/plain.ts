@@ -13,6 +13,18 @@ export function bareNode({ page, onHandled }: Site): Server {
   });
 }
 
+/** The same response as a hit has: what Express and the cache add to the page is there, too. */
+export function bareNodeAlike({ page, onHandled }: Site): Server {
+  const { body } = page;
+  const now = new Date().toUTCString();
+  const added = ['X-Powered-By', 'Express', 'Expires', now, 'Date', now, 'Age', '1'];
+  const headers = [...page.headers, ...added];
+  return createServer((_req, res) => {
+    onHandled();
+    res.writeHead(200, headers).end(body);
+  });
+}
+
 /** The least that Express can do. */
 export function floor({ page, onHandled }: Site): Server {
   const { body, headers } = page;
