@@ -332,9 +332,6 @@ export class LocMemCache extends BaseCache {
 
   /** @internal */
   override openFrozen(key: string, _deadlineMs: number, wantsFound: boolean): FrozenPlace {
-    const name = nameOfRemoval(key);
-    // One that was not there would not be changed.
-    if (name !== undefined) this.tags.store.make(name);
     const token: Removals = { count: this.#removalsOf(key) };
     return { found: wantsFound ? this.getFrozen(key) : undefined, token };
   }

@@ -73,6 +73,21 @@ const WATCHED = [
   ),
 ];
 
+/** By their prototype, how requests are watched whose properties are all inherited. */
+const accessorsOfPrototypes = new WeakMap<object, readonly (PropertyDescriptor | undefined)[]>();
+
+function accessorsFor(prototype: object): readonly (PropertyDescriptor | undefined)[] {
+  let accessors = accessorsOfPrototypes.get(prototype);
+  if (accessors === undefined) {
+    accessors = WATCHED.map(({ name, visible, hidden, isExpected }) => {
+      if (name in prototype) return visible;
+      return isExpected ? hidden : undefined;
+    });
+    accessorsOfPrototypes.set(prototype, accessors);
+  }
+  return accessors;
+}
+
 const TRACKER = Symbol('cachewright.reads');
 
 /** A request, with the tracker that is innermost; a response, with the one that was the first. */
@@ -119,7 +134,12 @@ export class ReadTracker implements HeaderWatcher {
       writable: true,
       value: watchedHeaders(req.headers, this),
     });
-    for (const property of WATCHED) this.#watchProperty(property);
+    const inherited = accessorsFor(Object.getPrototypeOf(req));
+    for (let i = 0; i < WATCHED.length; i += 1) {
+      const property = WATCHED[i]!;
+      if (Object.hasOwn(req, property.name)) this.#watchOwn(property);
+      else if (inherited[i] !== undefined) Object.defineProperty(req, property.name, inherited[i]!);
+    }
     this.#ignoreSending(res as ServerResponse);
   }
 
@@ -176,23 +196,17 @@ export class ReadTracker implements HeaderWatcher {
     return Reflect.get(Object.getPrototypeOf(req), property.name, req);
   }
 
-  #watchProperty(property: WatchedProperty): void {
+  #watchOwn(property: WatchedProperty): void {
     const req = this.#req;
     const { name, visible, hidden } = property;
-    let isVisible = name in req;
-    if (!isVisible && !property.isExpected) return;
-    const own = Object.hasOwn(req, name) ? Object.getOwnPropertyDescriptor(req, name)! : undefined;
-    if (own !== undefined) {
-      if (own.configurable === false) return;
-      const outer = this.#outer;
-      // The same accessor serves whoever watches last.
-      const isOuters = own.get === visible.get && outer !== undefined;
-      this.#own ??= new Map();
-      this.#own.set(property, isOuters ? { get: () => outer.read(property) } : own);
-      if (isOuters) return;
-      isVisible = own.enumerable === true;
-    }
-    Object.defineProperty(req, name, isVisible ? visible : hidden);
+    const own = Object.getOwnPropertyDescriptor(req, name)!;
+    if (own.configurable === false) return;
+    const outer = this.#outer;
+    // The same accessor serves whoever watches last.
+    const isOuters = own.get === visible.get && outer !== undefined;
+    this.#own ??= new Map();
+    this.#own.set(property, isOuters ? { get: () => outer.read(property) } : own);
+    if (!isOuters) Object.defineProperty(req, name, own.enumerable === true ? visible : hidden);
   }
 
   /** Leaves out what is read inside the methods that send; after `end`, nothing counts any more. */

@@ -96,6 +96,8 @@ class Recorder implements HeadWatcher {
   #substitute: Buffer | undefined;
   #isEnding = false;
   #hasTrailers = false;
+  /** Those of the response, as they were. */
+  readonly #trailers: Partial<Record<TrailerMethod, Method>> = {};
 
   constructor(res: ServerResponse, isHead: boolean, events: RecorderEvents) {
     this.#res = res;
@@ -209,17 +211,38 @@ class Recorder implements HeadWatcher {
 
   /** Their fields could not be sent again. */
   #refuseTrailers(): void {
-    const res = this.#res as unknown as Record<string, (...args: unknown[]) => unknown>;
-    for (const name of ['addTrailers', 'setTrailer'] as const) {
-      const original = res[name];
+    const res = this.#res as unknown as Partial<Record<TrailerMethod, Method>> & RecordedResponse;
+    for (const name of TRAILER_METHODS) {
+      const original = res[name] as Method | undefined;
       if (original === undefined) continue;
-      res[name] = (...args: unknown[]) => {
-        this.#hasTrailers = true;
-        return original.apply(res, args);
-      };
+      this.#trailers[name] = original;
+      if (res[RECORDER] === this) res[name] = trailing[name] as never;
+      else res[name] = (...args: unknown[]) => this.addTrailers(name, res, args);
     }
   }
+
+  /** Calls a method that adds trailers. */
+  addTrailers(name: TrailerMethod, res: unknown, args: unknown[]): unknown {
+    this.#hasTrailers = true;
+    return this.#trailers[name]!.apply(res, args);
+  }
 }
+
+/** HTTP/2 has the second, too. */
+const TRAILER_METHODS = ['addTrailers', 'setTrailer'] as const;
+
+type TrailerMethod = (typeof TRAILER_METHODS)[number];
+
+type Method = (this: unknown, ...args: unknown[]) => unknown;
+
+const trailing: Record<TrailerMethod, Method> = {
+  addTrailers(...args) {
+    return (this as RecordedResponse)[RECORDER]!.addTrailers('addTrailers', this, args);
+  },
+  setTrailer(...args) {
+    return (this as RecordedResponse)[RECORDER]!.addTrailers('setTrailer', this, args);
+  },
+};
 
 const NOTHING = Buffer.alloc(0);
 
