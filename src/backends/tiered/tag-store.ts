@@ -25,8 +25,8 @@ export class TieredTagStore implements TagStore {
   readonly #host: TagHost;
   readonly #maxAgeMs: number;
   readonly #counters = new Map<string, number>();
-  /** Changes with each change of what is remembered. */
   readonly changes = undefined;
+  /** Changes with each change of what is remembered. */
   #sequence = 0;
   /** Since when what is remembered was read. */
   #rememberedSince: number;
