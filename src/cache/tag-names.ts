@@ -172,11 +172,14 @@ function bucketOfUrl(url: string): string {
 /** Most pages are in a few directories. */
 const bucketsOfPrefixes = new LRUCache<string, string>({ max: 1000 });
 
+/** Longer ones are most often made up, and would take memory for nothing. */
+const MAX_KNOWN_LENGTH = 200;
+
 function bucketOfPrefix(prefix: string): string {
   let bucket = bucketsOfPrefixes.get(prefix);
   if (bucket === undefined) {
     bucket = bucketOf('p', hash('md5', prefix), PREFIX_BUCKETS);
-    bucketsOfPrefixes.set(prefix, bucket);
+    if (prefix.length <= MAX_KNOWN_LENGTH) bucketsOfPrefixes.set(prefix, bucket);
   }
   return bucket;
 }
