@@ -119,7 +119,7 @@ async function measureAll(run: Run, options: Options): Promise<void> {
   }
   if (suites.includes('misses')) {
     const results: MissesResult[] = [];
-    for (const handler of ['list', 'nothing'] as const) {
+    for (const handler of ['list', 'view', 'nothing'] as const) {
       for (const bytes of sizes.filter((size) => size < 1024 * 1024)) {
         results.push(await measureMisses({ ...run, handler, bytes, rounds, seconds }));
       }

@@ -91,7 +91,7 @@ function aboveBestPeer({ bytes, turns }: HitsResult, id: ContenderId): Verdict |
 
 export function judgeMisses(results: readonly MissesResult[]): Verdict[] {
   return results
-    .filter(({ handler }) => handler === 'list')
+    .filter(({ handler }) => handler !== 'nothing')
     .flatMap((result) =>
       [...result.turns.keys()]
         .filter((way) => way !== 'no cache')

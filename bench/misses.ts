@@ -84,11 +84,15 @@ export function missesTable(results: readonly MissesResult[]): Table {
     title: 'Misses, each for a URL of its own',
     head: ['', 'requests/s', 'CPU µs', 'CPU, times no cache'],
     rows,
-    notes: ['A list is rendered from rows of data; the bare handler sends one Buffer.'],
+    notes: [
+      'A list and a page of HTML are rendered from rows of data; the bare handler sends one Buffer.',
+    ],
   };
 }
 
+const KINDS = { list: 'a list', view: 'a page of HTML', nothing: 'a bare handler' };
+
 /** Which handler, and how long its page is. */
 export function kindOf({ handler, bytes }: Pick<MissesResult, 'handler' | 'bytes'>): string {
-  return `${handler === 'list' ? 'a list' : 'a bare handler'}, ${formatSize(bytes)}`;
+  return `${KINDS[handler]}, ${formatSize(bytes)}`;
 }
