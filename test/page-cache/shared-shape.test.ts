@@ -51,3 +51,18 @@ test('without, they are alike from V8 13 on alone: there is still something to m
   const [requests] = await alike((_req, _res, next) => next());
   expect(requests > 5).toBe(!isSlow);
 });
+
+test('what watches a response is no function of its own, which V8 would keep alive', async () => {
+  const seen: ServerResponse[] = [];
+  const app = express();
+  app.use(updateCache({ seconds: 60 }), fetchFromCache(), (_req, res) => {
+    seen.push(res);
+    res.send('page');
+  });
+  for (let i = 0; i < 2; i += 1) await request(app).get(`/own/${i}`).expect(200);
+  const [first, second] = seen as [ServerResponse, ServerResponse];
+  for (const name of ['writeHead', 'write', 'end', 'addTrailers'] as const) {
+    expect(Object.hasOwn(second, name)).toBe(true);
+    expect(second[name]).toBe(first[name]);
+  }
+});
