@@ -6,11 +6,12 @@ const SRC = join(__dirname, '../src');
 /** What each room may import besides itself. */
 const ARROWS: Record<string, readonly string[]> = {
   'errors.ts': [],
-  cache: ['errors.ts'],
+  'memo.ts': [],
+  cache: ['memo.ts', 'errors.ts'],
   backends: ['cache', 'errors.ts'],
   'caches.ts': ['backends', 'cache', 'errors.ts'],
-  http: [],
-  headers: ['http'],
+  http: ['memo.ts'],
+  headers: ['http', 'memo.ts'],
   cli: ['caches.ts', 'backends', 'cache', 'errors.ts'],
   fragments: ['caches.ts', 'cache', 'errors.ts'],
   'page-cache': ['caches.ts', 'cache', 'headers', 'http', 'errors.ts'],

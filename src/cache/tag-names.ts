@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import { remembering } from '../memo';
 
 /** The counter of everything. */
 export const EVERYTHING = 'all';
@@ -170,19 +170,9 @@ function bucketOfUrl(url: string): string {
 }
 
 /** Most pages are in a few directories. */
-const bucketsOfPrefixes = new LRUCache<string, string>({ max: 1000 });
-
-/** Longer ones are most often made up, and would take memory for nothing. */
-const MAX_KNOWN_LENGTH = 200;
-
-function bucketOfPrefix(prefix: string): string {
-  let bucket = bucketsOfPrefixes.get(prefix);
-  if (bucket === undefined) {
-    bucket = bucketOf('p', hash('md5', prefix), PREFIX_BUCKETS);
-    if (prefix.length <= MAX_KNOWN_LENGTH) bucketsOfPrefixes.set(prefix, bucket);
-  }
-  return bucket;
-}
+const bucketOfPrefix = remembering(1000, (prefix) =>
+  bucketOf('p', hash('md5', prefix), PREFIX_BUCKETS),
+);
 
 function bucketOf(kind: string, digest: string, buckets: number): string {
   return `${kind}.${(Number.parseInt(digest.slice(0, 8), 16) % buckets).toString(36)}`;

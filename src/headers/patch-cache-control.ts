@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import { LRUCache } from 'lru-cache';
 import {
   type CacheControl,
   type Directive,
@@ -9,6 +8,7 @@ import {
   parseCacheControl,
   stringifyCacheControl,
 } from '../http/cache-control';
+import { remembering } from '../memo';
 import { type CacheControlDirectives, toDirectives } from './cache-control-options';
 import type { Response } from './middleware';
 
@@ -34,19 +34,14 @@ export function addDirectives(response: Response, added: readonly Directive[]): 
     res.setHeader('Cache-Control', withDirectives(parseCacheControl(value), added));
     return;
   }
-  const question = `${value ?? ''}\n${stringifyCacheControl(added)}`;
-  let answer = known.get(question);
-  if (answer === undefined) {
-    answer = withDirectives(parseCacheControl(value), added);
-    if (question.length <= MAX_KNOWN_LENGTH) known.set(question, answer);
-  }
-  res.setHeader('Cache-Control', answer);
+  res.setHeader('Cache-Control', patched(`${value ?? ''}\n${stringifyCacheControl(added)}`));
 }
 
-/** A site adds the same few to the same few all the time. */
-const known = new LRUCache<string, string>({ max: 200 });
-
-const MAX_KNOWN_LENGTH = 300;
+/** A site adds the same few, on the second line, to the same few all the time. */
+const patched = remembering(200, (question) => {
+  const [existing, added] = question.split('\n', 2);
+  return withDirectives(parseCacheControl(existing), parseCacheControl(added));
+});
 
 function withDirectives(existing: CacheControl, added: readonly Directive[]): string {
   return stringifyCacheControl(added.reduce(merge, withoutOpposite(existing, added)));

@@ -1,5 +1,5 @@
 import { parse, stringify } from 'cache-control-parser';
-import { LRUCache } from 'lru-cache';
+import { remembering } from '../memo';
 import { type HeaderValue, headerLines } from './header-value';
 
 export type { HeaderValue } from './header-value';
@@ -28,19 +28,11 @@ export const MAX_DELTA_SECONDS = 2 ** 31 - 1;
  * @see RFC 9111 §5.2
  */
 export function parseCacheControl(value: HeaderValue): CacheControl {
-  if (typeof value !== 'string') return headerLines(value).flatMap(parseLine);
-  let directives = known.get(value);
-  if (directives === undefined) {
-    directives = parseLine(value);
-    if (value.length <= MAX_KNOWN_LENGTH) known.set(value, directives);
-  }
-  return directives;
+  return typeof value === 'string' ? parseKnown(value) : headerLines(value).flatMap(parseLine);
 }
 
 /** A site sends the same few all the time. */
-const known = new LRUCache<string, CacheControl>({ max: 200 });
-
-const MAX_KNOWN_LENGTH = 200;
+const parseKnown = remembering(200, parseLine);
 
 function parseLine(line: string): CacheControl {
   const known = parse(line);
