@@ -34,13 +34,17 @@ export function addDirectives(response: Response, added: readonly Directive[]): 
     res.setHeader('Cache-Control', withDirectives(parseCacheControl(value), added));
     return;
   }
-  res.setHeader('Cache-Control', patched(`${value ?? ''}\n${stringifyCacheControl(added)}`));
+  res.setHeader('Cache-Control', patched(`${stringifyCacheControl(added)}\n${value ?? ''}`));
 }
 
-/** A site adds the same few, on the second line, to the same few all the time. */
+/**
+ * A site adds the same few to the same few all the time. Those that are added are the first line, which
+ * none of them can break; what is on a response of HTTP/2, Node does not check.
+ */
 const patched = remembering(200, (question) => {
-  const [existing, added] = question.split('\n', 2);
-  return withDirectives(parseCacheControl(existing), parseCacheControl(added));
+  const end = question.indexOf('\n');
+  const added = parseCacheControl(question.slice(0, end));
+  return withDirectives(parseCacheControl(question.slice(end + 1)), added);
 });
 
 function withDirectives(existing: CacheControl, added: readonly Directive[]): string {

@@ -35,6 +35,28 @@ describe('patchCacheControl()', () => {
     );
   });
 
+  test.each([
+    ['a, b="c", d', String.raw`"a, b=\"c\", d"`],
+    ['"quoted, as it is"', '"quoted, as it is"'],
+    ['=', '"="'],
+    ['"', String.raw`"\""`],
+    ['\\', String.raw`"\\"`],
+    [' ', '" "'],
+    ['1e+21', '1e+21'],
+    ['007', '007'],
+  ])('adds the value %j as %s, at first and once more', (own, sent) => {
+    for (let i = 0; i < 2; i += 1) {
+      expect(patched('public', { own, noStore: true })).toBe(`public, own=${sent}, no-store`);
+    }
+  });
+
+  test('loses nothing beside a line break, which Node lets stand on HTTP/2', () => {
+    let value = 'private\nodd';
+    const res = { getHeader: () => value, setHeader: (_: string, set: string) => (value = set) };
+    patchCacheControl(res as never, { noStore: true });
+    expect(value).toBe('private\nodd, no-store');
+  });
+
   test('gathers the fields that no-cache is for (CC-03)', () => {
     const fields = ['Set-Cookie', 'Link', 'Link', 'Custom'].map((noCache) => ({ noCache }));
     expect(patched(undefined, ...fields)).toBe(
