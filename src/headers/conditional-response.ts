@@ -2,16 +2,24 @@ import type { ServerResponse } from 'node:http';
 import { parseHttpDate } from '../http/http-date';
 import { evaluatePreconditions, type Preconditions, type Validators } from '../http/preconditions';
 
-/** All that a 304 says (RFC 9110 §15.4.5). With `Last-Modified` and the cookies, as in Django. */
-const KEPT_ON_304 = new Set([
-  'cache-control',
-  'content-location',
-  'date',
-  'etag',
-  'expires',
-  'last-modified',
-  'set-cookie',
-  'vary',
+/**
+ * Fields that describe the body, which a 304 does not have. All others stay: CORS, security headers
+ * and request ids are about this response, and `Age` about the stored one (RFC 9110 §15.4.5).
+ */
+const DROPPED_ON_304 = new Set([
+  'accept-ranges',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-length',
+  'content-md5',
+  'content-range',
+  'content-type',
+  'digest',
+  'content-digest',
+  'repr-digest',
+  'trailer',
+  'transfer-encoding',
 ]);
 
 /** What was said of the resource, and is not true of the 412 sent in its place. */
@@ -46,7 +54,7 @@ export function applyPreconditions(
       return false;
     case 'not-modified':
       setStatus(res, 304);
-      removeHeaders(res, (name) => !KEPT_ON_304.has(name));
+      removeHeaders(res, (name) => DROPPED_ON_304.has(name));
       return true;
     case 'precondition-failed':
       setStatus(res, 412);

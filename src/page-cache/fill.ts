@@ -114,6 +114,8 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   /** Request headers as they came; handlers see, and may make, others. */
   #headers: IncomingHttpHeaders;
   #isValidating = false;
+  /** Whether the head leaves before all that the handlers read is known. */
+  #isStreamed = false;
   #hasStripped = false;
   /** Whether all of the page is there, and only its tags are still looked at. */
   #isComplete = false;
@@ -230,7 +232,8 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   }
 
   /** Decides on the handlers' response as its head is sent. */
-  onHead(): HeadDecision {
+  onHead(isStreamed: boolean): HeadDecision {
+    this.#isStreamed = isStreamed;
     const res = this.#res;
     takeCacheTags(res, this.#settings);
     const { statusCode: sent } = res;
@@ -294,13 +297,6 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     const res = this.#res;
     const status = res.statusCode;
     const verdict = judgeResponse(status, fieldsOf(res), this.#settings, this.#facts());
-    // Credentials single out a visitor, unless the response says that it is for all.
-    if (verdict.refusal === undefined || verdict.patchSeconds !== undefined)
-      this.#keepToCredentials();
-    if (verdict.patchSeconds !== undefined) {
-      if (!hasOwnExpires) res.removeHeader('Expires');
-      patchFreshnessHeaders(res, verdict.patchSeconds);
-    }
     const reads = this.#reads;
     const refusal =
       verdict.terms === undefined || this.#mustNotStore
@@ -308,6 +304,17 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
         : reads?.identity === undefined
           ? undefined
           : 'identity';
+    // What must not be shared leaves as its handler made it: a proxy or a browser would share it, too.
+    // A lifetime of the site's own that has passed already is told to clients (CP-06).
+    const isTold =
+      refusal === undefined || (refusal === 'expired' && reads?.identity === undefined);
+    const patchSeconds = isTold && !this.#isStreamed ? verdict.patchSeconds : undefined;
+    // Credentials single out a visitor, unless the response says that it is for all.
+    if (refusal === undefined || patchSeconds !== undefined) this.#keepToCredentials();
+    if (patchSeconds !== undefined) {
+      if (!hasOwnExpires) res.removeHeader('Expires');
+      patchFreshnessHeaders(res, patchSeconds);
+    }
     if (refusal === undefined && reads !== undefined) {
       if (reads.headers.size > 0) patchVaryHeaders(res, [...reads.headers].map(spelt));
       // Middleware that echoes it may stand outside, where nobody sees what it reads.
@@ -323,7 +330,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     if (res.sendDate && !res.hasHeader('Date')) res.setHeader('Date', formatHttpDate(now));
     this.#terms = terms;
     this.#sentAt = now;
-    this.#ageFrom = ageOrigin(fieldsOf(res), verdict.patchSeconds !== undefined, now, terms);
+    this.#ageFrom = ageOrigin(fieldsOf(res), patchSeconds !== undefined, now, terms);
     this.#vary = this.#varyOf(res.getHeader('vary') as HeaderValue);
     this.#groups = parseCacheGroups(res.getHeader('cache-groups') as HeaderValue);
     this.#outcome =

@@ -172,6 +172,11 @@ export class ReadTracker implements HeaderWatcher {
 
   /** Called for whoever sets this property. */
   set(property: WatchedProperty, value: unknown): void {
+    const own = this.#own?.get(property);
+    if (own?.set !== undefined) {
+      own.set.call(this.#req, value);
+      return;
+    }
     this.#own ??= new Map();
     this.#own.set(property, { value });
     this.#setInside ??= new Set();
@@ -205,7 +210,12 @@ export class ReadTracker implements HeaderWatcher {
     // The same accessor serves whoever watches last.
     const isOuters = own.get === visible.get && outer !== undefined;
     this.#own ??= new Map();
-    this.#own.set(property, isOuters ? { get: () => outer.read(property) } : own);
+    this.#own.set(
+      property,
+      isOuters
+        ? { get: () => outer.read(property), set: (value) => outer.set(property, value) }
+        : own,
+    );
     if (!isOuters) Object.defineProperty(req, name, own.enumerable === true ? visible : hidden);
   }
 

@@ -117,8 +117,8 @@ export class PageTransaction implements RecorderEvents {
     return this.#fill!.mayReplace();
   }
 
-  onHead(): HeadDecision {
-    return this.#fill!.onHead();
+  onHead(isStreamed: boolean): HeadDecision {
+    return this.#fill!.onHead(isStreamed);
   }
 
   onFinalHead(): boolean {

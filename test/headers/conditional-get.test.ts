@@ -191,7 +191,7 @@ describeEachStack((build) => {
     expect([response.status, response.text]).toEqual([status, status === 200 ? 'page' : '']);
   });
 
-  test('keeps but what updates a stored response in a 304 (COND-14)', async () => {
+  test('a 304 keeps all fields but those of the body (COND-14)', async () => {
     const kept = {
       'cache-control': 'max-age=60',
       'content-location': '/here',
@@ -214,8 +214,18 @@ describeEachStack((build) => {
     })) as unknown as { status: number; headers: object; res: IncomingMessage };
     expect(status).toBe(304);
     expect(res.statusMessage).toBe('Not Modified');
-    const { connection, 'keep-alive': keepAlive, ...rest } = headers as Record<string, unknown>;
-    expect(rest).toEqual({ ...kept, vary: 'Accept, Cookie', 'set-cookie': ['a=1', 'b=2'] });
+    const {
+      connection,
+      'keep-alive': keepAlive,
+      'x-powered-by': _by,
+      ...rest
+    } = headers as Record<string, unknown>;
+    expect(rest).toEqual({
+      ...kept,
+      vary: 'Accept, Cookie',
+      'set-cookie': ['a=1', 'b=2'],
+      'x-own': 'x',
+    });
   });
 
   test('says nothing of the page in a 412', async () => {
@@ -446,7 +456,8 @@ describe.each([
     expect(headers.etag).toBe(md5Etag('page'));
     const again = await request(app).get('/').set('If-None-Match', headers.etag!);
     expect([again.status, again.text]).toEqual([304, '']);
-    expect(again.headers['x-powered-by']).toBeUndefined();
+    expect(again.headers['content-type']).toBeUndefined();
+    expect(again.headers['x-powered-by']).toBe('Express');
   });
 
   test.each(['/send', '/json', '/file'])('agrees with the 304 of %s', async (path) => {
