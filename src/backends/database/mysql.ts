@@ -18,13 +18,17 @@ export function openMysqlPool(url: string): Pool {
   const { createPool } = optionalPackage('mysql2', 'A database at mysql://', () =>
     require('mysql2'),
   );
-  return createPool({
+  const pool: Pool = createPool({
     uri: url.replace(/^mariadb:/i, 'mysql:'),
     connectionLimit: POOL_SIZE,
     connectTimeout: PATIENCE_MS,
     charset: 'utf8mb4_bin',
     enableKeepAlive: true,
   });
+  // The pool drops a connection at its first error and listens to no other, which would end the
+  // process.
+  pool.on('connection', (connection) => connection.on('error', () => {}));
+  return pool;
 }
 
 /** MySQL or MariaDB over a pool, each of whose connections is given up if it does not answer. */
@@ -48,6 +52,11 @@ export function mysqlDialect(pool: Pool, isOurs: boolean): Dialect {
 
 function watched(connection: PoolConnection): MysqlPoolConnection {
   let isBroken = false;
+  // The query under way fails as well; without a listener a second error would end the process.
+  const onError = () => {
+    isBroken = true;
+  };
+  connection.on('error', onError);
   const query = (
     sql: string,
     parameters: unknown[],
@@ -64,9 +73,7 @@ function watched(connection: PoolConnection): MysqlPoolConnection {
       if (parameters.length > MAX_KEPT_PARAMETERS) connection.unprepare(sql);
     };
     answer.then(forget, () => {});
-    patiently(answer, () => {
-      isBroken = true;
-    }).then(
+    patiently(answer, onError).then(
       (result) => callback(undefined, result),
       (error: { errno?: number }) => {
         // The server closes the connection, but after the pool has lent it to somebody else.
@@ -77,6 +84,10 @@ function watched(connection: PoolConnection): MysqlPoolConnection {
   };
   return {
     query: query as unknown as MysqlPoolConnection['query'],
-    release: () => (isBroken ? connection.destroy() : connection.release()),
+    release() {
+      if (isBroken) connection.destroy();
+      else connection.release();
+      connection.off('error', onError);
+    },
   };
 }

@@ -46,7 +46,7 @@ export function postgresDialect(pool: PostgresPoolLike, isOurs: boolean): Dialec
   const { PostgresDialect } = loadKysely();
   return new PostgresDialect({
     pool: {
-      connect: async () => watched((await pool.connect()) as PoolClient),
+      connect: () => checkedOut(pool),
       end: async () => {
         if (isOurs) await pool.end();
       },
@@ -54,9 +54,32 @@ export function postgresDialect(pool: PostgresPoolLike, isOurs: boolean): Dialec
   });
 }
 
+/**
+ * A connection of the pool. The pool takes its own error listener off as it hands a connection out.
+ * A server that ends the connection at that moment is heard only by a listener that is added in the
+ * same call: the continuation of a promise runs after the event, which would end the process.
+ */
+function checkedOut(pool: PostgresPoolLike): Promise<PostgresPoolClient> {
+  return new Promise((resolve, reject) => {
+    const onConnected = (error: unknown, client?: PoolClient) => {
+      if (client === undefined) reject(error);
+      else resolve(watched(client));
+    };
+    const promised = (pool.connect as (callback: typeof onConnected) => unknown)(onConnected);
+    // A wrapper around a pool may know promises only.
+    if (isPromise<PoolClient>(promised)) {
+      promised.then((client) => onConnected(undefined, client), onConnected);
+    }
+  });
+}
+
+function isPromise<T>(value: unknown): value is Promise<T> {
+  return typeof (value as Promise<T> | undefined)?.then === 'function';
+}
+
 function watched(client: PoolClient): PostgresPoolClient {
   let broken: Error | undefined;
-  // The query under way rejects as well; without a listener the event would end the process.
+  // A query under way rejects as well; without a listener the event would end the process.
   const onError = (error: Error) => {
     broken = error;
   };
