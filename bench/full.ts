@@ -15,7 +15,7 @@ import globalTeardown from '../test/support/servers/global-teardown';
 import { findProgram } from '../test/support/servers/programs';
 import { CONTENDERS, type ContenderId, type Need } from './contenders';
 import { pinProcess } from './harness/cores';
-import { toCount, toCounts } from './harness/options';
+import { toChosen, toCount, toCounts } from './harness/options';
 import { describeRun, prepareRun, type Run } from './harness/run';
 import { formatMarkdown, formatText, type Table } from './harness/table';
 import { type HitsResult, hitsTable, measureHits, together } from './hits';
@@ -75,7 +75,7 @@ async function main(): Promise<void> {
     rounds: toCount(values.rounds, 'rounds'),
     seconds: toCount(values.seconds, 'seconds'),
     sizes: toCounts(values.sizes, 'sizes').map((size) => size * 1024),
-    ids: toIds(values.only),
+    ids: toChosen(values.only, Object.keys(CONTENDERS) as ContenderId[], 'only'),
     print: (table) => console.log(`\n${format(table)}`),
   };
   const run = prepareRun(values.node);
@@ -94,13 +94,6 @@ function toSuites(text: string): string[] {
   const unknown = suites.find((suite) => !(SUITES as readonly string[]).includes(suite));
   if (unknown === undefined) return suites;
   throw new TypeError(`--suites has ${JSON.stringify(unknown)}. There are: ${SUITES.join(', ')}.`);
-}
-
-function toIds(pattern: string): ContenderId[] {
-  const all = Object.keys(CONTENDERS) as ContenderId[];
-  const ids = all.filter((id) => new RegExp(pattern, 'i').test(id));
-  if (ids.length > 0) return ids;
-  throw new TypeError(`--only is ${JSON.stringify(pattern)}. There are: ${all.join(', ')}.`);
 }
 
 async function measureAll(run: Run, options: Options): Promise<void> {

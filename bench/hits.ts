@@ -51,7 +51,7 @@ export async function measureHits(options: HitsOptions): Promise<HitsResult> {
       if (why !== undefined) skipped.set(id, why);
       else players.set(id, { label, target: await start(id, options), turns: [] });
     }
-    for (const [id, { target }] of players) await verify(id, bytes, target);
+    for (const [id, { target }] of players) await verify(CONTENDERS[id], bytes, target);
     const warmUpSeconds = Math.max(WARM_UP_SECONDS, seconds);
     const rules = { rounds, seconds, warmUpSeconds, connections: CONNECTIONS, isFresh: false };
     await compete([...players.values()], load, rules);
@@ -97,11 +97,10 @@ function start(id: ContenderId, options: HitsOptions): Promise<Target> {
  * @throws Error if it does not.
  */
 export async function verify(
-  id: ContenderId,
+  { label, isCached }: Pick<Contender, 'label' | 'isCached'>,
   bytes: number,
   { url, handled }: Pick<Target, 'url' | 'handled'>,
 ): Promise<void> {
-  const { label, isCached }: Contender = CONTENDERS[id];
   const { body } = pageOf(bytes);
   const before = await handled();
   for (let visit = 0; visit < VISITS; visit += 1) {

@@ -20,7 +20,7 @@ const MB = 1024 * KB;
 const INSIDE = ['pair', 'cachePage'] as const satisfies readonly ContenderId[];
 
 /** More, and hits are not what was measured. */
-const MOST_MISSES = 0.001;
+export const MOST_MISSES = 0.001;
 
 /** Of the caches that were measured, those that missed: nobody's figures are to be trusted then. */
 export function judgeMissRates(results: readonly HitsResult[]): Verdict[] {

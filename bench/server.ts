@@ -2,7 +2,8 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RequestHandler } from 'express';
 import { CONTENDERS, type Contender, type ContenderId } from './contenders';
-import { configureCaches, serve, type Way } from './contenders/cachewright';
+import { type BuildPlan, serveBuild } from './contenders/builds';
+import type { Way } from './contenders/cachewright';
 import { HANDLERS, type HandlerName } from './contenders/handlers';
 import { pageOf } from './contenders/page';
 
@@ -19,7 +20,8 @@ export type ServerPlan =
       readonly handler: HandlerName;
       readonly bytes: number;
       readonly seconds: number;
-    };
+    }
+  | ({ readonly build: string; readonly bytes: number } & BuildPlan);
 
 /** What it answers to any message. */
 export interface ServerState {
@@ -52,13 +54,19 @@ async function main(): Promise<void> {
   process.once('disconnect', () => process.exit());
 }
 
-function open(plan: ServerPlan): Promise<Server> | Server {
+async function open(plan: ServerPlan): Promise<Server> {
   if ('contender' in plan) {
     const { contender, bytes, ...stores } = plan;
     const { start }: Contender = CONTENDERS[contender];
     return start!({ page: pageOf(bytes), onHandled, ...stores });
   }
+  if ('build' in plan) {
+    const { build, bytes, ...rest } = plan;
+    return serveBuild(build, rest, { page: pageOf(bytes), onHandled });
+  }
   const { way, handler, bytes, seconds } = plan;
+  // A server of another build is not to load this one.
+  const { configureCaches, serve } = await import('./contenders/cachewright.js');
   configureCaches({ default: { options: { maxEntries: MAX_ENTRIES } } });
   return serve(way, counted(HANDLERS[handler](bytes)), seconds);
 }

@@ -30,6 +30,15 @@ export function compare(turns: readonly Turn[], others: readonly Turn[]): Compar
   return { byRate, byCpu, ratio: byCpu, counts: 'cpu' };
 }
 
+/**
+ * CPU time for a request of one server, as a multiple of another's in the same rounds: the median,
+ * below 1 if it takes less. `undefined` if it is not known of both.
+ */
+export function cpuRatio(turns: readonly Turn[], others: readonly Turn[]): number | undefined {
+  const { byCpu } = compare(others, turns);
+  return byCpu;
+}
+
 /** The share of the time in which a server had its processor; 1 where that is not known. */
 export function busyOf(turns: readonly Turn[]): number {
   return median(turns.map(({ busy = 1 }) => busy));

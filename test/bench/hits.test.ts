@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { CONTENDERS } from '../../bench/contenders';
 import { pageOf } from '../../bench/contenders/page';
 import { formatSize, hitsTable, missRate, verify } from '../../bench/hits';
 import { turnsOf } from './turns-of';
@@ -36,26 +37,30 @@ test.each([2048, 40_960, 1_048_576])('a page of %i bytes has as many', (bytes) =
 
 describe('before it is measured', () => {
   test('a cache passes that runs its handler once', async () => {
-    await expect(verify('lruCache', BYTES, await open(() => 1))).resolves.toBeUndefined();
+    await expect(verify(CONTENDERS.lruCache, BYTES, await open(() => 1))).resolves.toBeUndefined();
   });
 
   test('a cache that misses ends the run', async () => {
-    await expect(verify('lruCache', BYTES, await open((visits) => visits))).rejects.toThrow(
-      'lru-cache by hand: the handler ran 3 times, and should have 1 times.',
-    );
+    await expect(
+      verify(CONTENDERS.lruCache, BYTES, await open((visits) => visits)),
+    ).rejects.toThrow('lru-cache by hand: the handler ran 3 times, and should have 1 times.');
   });
 
   test('a server without a cache passes that runs its handler each time', async () => {
-    await expect(verify('floor', BYTES, await open((visits) => visits))).resolves.toBeUndefined();
+    await expect(
+      verify(CONTENDERS.floor, BYTES, await open((visits) => visits)),
+    ).resolves.toBeUndefined();
     server!.close();
-    await expect(verify('floor', BYTES, await open(() => 1))).rejects.toThrow('the handler ran');
+    await expect(verify(CONTENDERS.floor, BYTES, await open(() => 1))).rejects.toThrow(
+      'the handler ran',
+    );
   });
 
   test.each([
     ['another page of the same length', { sent: Buffer.alloc(BYTES, 'x') }],
     ['an error', { status: 500 }],
   ])('%s ends the run', async (_what, answer) => {
-    await expect(verify('lruCache', BYTES, await open(() => 1, answer))).rejects.toThrow(
+    await expect(verify(CONTENDERS.lruCache, BYTES, await open(() => 1, answer))).rejects.toThrow(
       'lru-cache by hand: the answer is not the page of 2048 bytes.',
     );
   });

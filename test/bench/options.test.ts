@@ -1,6 +1,6 @@
 import { kindsOf } from '../../bench/harness/load';
 import { findNode } from '../../bench/harness/node-program';
-import { toCount, toCounts } from '../../bench/harness/options';
+import { toBuild, toChosen, toCount, toCounts } from '../../bench/harness/options';
 
 test('counts are whole numbers above 0', () => {
   expect(toCount('10', 'rounds')).toBe(10);
@@ -25,4 +25,19 @@ test('servers run on the Node of the run, or on one whose path is given', () => 
 test('of the failures of a load, those are told that occurred', () => {
   expect(kindsOf({ connect: 0, status: 2, timeout: 1 })).toEqual(['status: 2', 'timeout: 1']);
   expect(kindsOf({ connect: 0 })).toEqual([]);
+});
+
+test('another build is a file that is there', () => {
+  expect(toBuild('package.json', 'against')).toBe(`${process.cwd()}/package.json`);
+  for (const text of ['no/such/index.js', 'bench']) {
+    expect(() => toBuild(text, 'against')).toThrow(
+      `--against is ${JSON.stringify(text)}. Give the path of the dist/index.js of another build.`,
+    );
+  }
+});
+
+test('of what is compared, a regular expression chooses some', () => {
+  expect(toChosen('^B', ['a', 'b', 'bb'], 'only')).toEqual(['b', 'bb']);
+  expect(toChosen('', ['a', 'b'], 'only')).toEqual(['a', 'b']);
+  expect(() => toChosen('c', ['a', 'b'], 'only')).toThrow('--only is "c". There are: a, b.');
 });
