@@ -1,6 +1,9 @@
 // Far from UTC, and not by whole hours: what is meant in UTC must not depend on where it runs.
 process.env.TZ = 'Asia/Kathmandu';
 
+/** Another build to test, by the path of its `dist/index.js`: see `npm run real-apps`. */
+const { CACHEWRIGHT_BUILD = '<rootDir>/src/index.ts' } = process.env;
+
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
@@ -20,7 +23,7 @@ module.exports = {
     ],
   },
   moduleNameMapper: {
-    '^cachewright$': '<rootDir>/src/index.ts',
+    '^cachewright$': CACHEWRIGHT_BUILD,
     '^cachewright/testing$': '<rootDir>/test/backends/contract.ts',
     '^cachewright/(nunjucks|liquidjs|ejs|eta)$': '<rootDir>/src/fragments/engines/$1.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
