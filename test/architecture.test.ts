@@ -5,16 +5,17 @@ const SRC = join(__dirname, '../src');
 
 /** What each room may import besides itself. */
 const ARROWS: Record<string, readonly string[]> = {
+  arguments: [],
   'errors.ts': [],
   'memo.ts': [],
-  cache: ['memo.ts', 'errors.ts'],
-  backends: ['cache', 'errors.ts'],
-  'caches.ts': ['backends', 'cache', 'errors.ts'],
+  cache: ['arguments', 'memo.ts', 'errors.ts'],
+  backends: ['arguments', 'cache', 'errors.ts'],
+  'caches.ts': ['arguments', 'backends', 'cache', 'errors.ts'],
   http: ['memo.ts'],
-  headers: ['http', 'memo.ts'],
-  cli: ['caches.ts', 'backends', 'cache', 'errors.ts'],
-  fragments: ['caches.ts', 'cache', 'errors.ts'],
-  'page-cache': ['caches.ts', 'cache', 'headers', 'http', 'errors.ts'],
+  headers: ['arguments', 'http', 'memo.ts'],
+  cli: ['arguments', 'caches.ts', 'backends', 'cache', 'errors.ts'],
+  fragments: ['arguments', 'caches.ts', 'cache', 'errors.ts'],
+  'page-cache': ['arguments', 'caches.ts', 'cache', 'headers', 'http', 'errors.ts'],
 };
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(

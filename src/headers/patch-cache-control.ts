@@ -18,7 +18,7 @@ import type { Response } from './middleware';
  * Of two `max-age`, the smaller is kept. `public` takes the place of `private`, and the other way
  * round. `no-cache` for single header fields accumulates, until a bare one covers them all.
  *
- * @throws TypeError If a directive cannot be sent.
+ * @throws TypeError If `directives` is no object of directives, or one is misspelt or cannot be sent.
  * @see Django's `patch_cache_control`
  */
 export function patchCacheControl(response: Response, directives: CacheControlDirectives): void {

@@ -102,8 +102,58 @@ test.each<[Record<string, unknown>]>([
   [{ maxAge: -1 }],
   [{ 'no name': true }],
   [{ own: () => 1 }],
-])('is not made with %j', (options) => {
+  [{ maxage: 5 }],
+  [{ smaxage: 5 }],
+  [{ privat: true }],
+  [{ no_stored: true }],
+  [{ private: 'yes' }],
+  [{ private: 1 }],
+  [{ noCache: 'true' }],
+  [{ noStore: 'yes' }],
+  [{ public: 1 }],
+  [{ public: true, private: true }],
+])('is not made with %j (D12)', (options) => {
   const make = () => cacheControl(options as CacheControlDirectives);
   expect(make).toThrow(TypeError);
   expect(make).toThrow(/^cacheControl\(\) got /);
+});
+
+test.each<[given: string, directives: unknown, remedy: string]>([
+  [
+    'a text',
+    'private',
+    'got "private", which is no object of directives. Give one: { private: true }.',
+  ],
+  ['another text', 'no-store', 'Give one: { noStore: true }.'],
+  ['a number', 60, 'got 60, which is no object of directives. Give one: { maxAge: 60 }.'],
+  ['a Map', new Map([['private', true]]), 'got a Map, which is no object'],
+  [
+    'a list',
+    ['no-store'],
+    'got ["no-store"], which is no object of directives. Give one: { noStore: true }.',
+  ],
+  ['null', null, 'got null, which is no object'],
+  ['true', true, 'got true, which is no object'],
+  ['a function', () => ({}), 'got a function, which is no object'],
+])('is not made with %s in place of an object (D12)', (_given, directives, remedy) => {
+  const make = () => cacheControl(directives as CacheControlDirectives);
+  expect(make).toThrow(TypeError);
+  expect(make).toThrow(remedy);
+});
+
+test.each<[Record<string, unknown>, string]>([
+  [{ maxage: 5 }, 'the unknown directive "maxage". Did you mean maxAge?'],
+  [{ staleIfErrors: 5 }, 'Did you mean staleIfError?'],
+  [{ nostore: true }, 'Did you mean noStore?'],
+  [{ private: 'yes' }, 'got private: "yes". Give true, false, or a string of header names'],
+  [{ noStore: 1 }, 'got noStore: 1. Give true or false.'],
+  [{ private: true, public: true }, 'got both public and private'],
+])('names the remedy for %j (D12)', (options, message) => {
+  expect(() => cacheControl(options as CacheControlDirectives)).toThrow(message);
+});
+
+test('takes sMaxAge for s-maxage, and an extension under its own name (D12)', async () => {
+  const helper = cacheControl({ sMaxAge: 5, postCheck: 1, public: true, private: false });
+  const { headers } = await request(express().use(helper)).get('/');
+  expect(headers['cache-control']).toBe('s-maxage=5, post-check=1, public');
 });

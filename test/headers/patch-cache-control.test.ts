@@ -158,11 +158,15 @@ describe('patchCacheControl()', () => {
     ['endless seconds', { staleWhileRevalidate: Infinity }, /staleWhileRevalidate: Infinity/],
     ['a bare max-age', { maxAge: true }, /maxAge: true/],
     ['an infinite value', { own: Infinity }, /own: Infinity/],
-    ['a list', { noCache: ['Link'] }, /noCache: Link/],
+    ['a list', { noCache: ['Link'] }, /noCache: \["Link"\]/],
     ['a line break', { own: 'a\r\nSet-Cookie: b' }, /own: "a\\r\\nSet-Cookie: b"/],
     ['a character beyond Latin-1', { own: '世' }, /own: "世"/],
     ['a name with a space', { 'my own': true }, /option "my own"/],
     ['an empty name', { '': true }, /option ""/],
+    ['a list of directives', ['no-store'] as never, /\["no-store"\].* \{ noStore: true \}/],
+    ['a text', 'private' as never, /"private".* \{ private: true \}/],
+    ['a misspelt name', { noStored: true }, /Did you mean noStore\?/],
+    ['a text for a directive without value', { noStore: 'yes' }, /noStore: "yes"\. Give true/],
   ])('refuses %s', (_what, directives, message) => {
     const patch = () => patched('public', directives as CacheControlDirectives);
     expect(patch).toThrow(TypeError);

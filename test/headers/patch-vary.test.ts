@@ -36,6 +36,17 @@ describe('patchVaryHeaders()', () => {
   });
 });
 
+test.each<[names: unknown]>([['Cookie'], [undefined], [new Set(['Cookie'])], [[1]]])(
+  'patchVaryHeaders(res, %j) is refused (D12)',
+  (names) => {
+    const res = withVary('Accept');
+    const patch = () => patchVaryHeaders(res, names as string[]);
+    expect(patch).toThrow(TypeError);
+    expect(patch).toThrow("Give an array of header names: patchVaryHeaders(res, ['Cookie']).");
+    expect(res.getHeader('Vary')).toBe('Accept');
+  },
+);
+
 describe('hasVaryHeader()', () => {
   test.each<[vary: Existing, name: string, expected: boolean]>([
     [undefined, 'Cookie', false],

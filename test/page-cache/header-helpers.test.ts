@@ -1,11 +1,16 @@
+import type { ServerResponse } from 'node:http';
 import {
   cacheControl,
   cachePage,
   conditionalGet,
   fetchFromCache,
+  patchCacheControl,
+  patchVaryHeaders,
   updateCache,
   varyOnHeaders,
 } from 'cachewright';
+import express from 'express';
+import express4 from 'express4';
 import { stopClock } from '../support/clock';
 import { freshCaches } from '../support/fresh-caches';
 import { makeOrigin } from '../support/origin';
@@ -105,5 +110,44 @@ describeEachStack((build) => {
       await visit(app, '/page').expect(200, 'page 1').expect('ETag', headers.etag!);
       expect(origin.calls).toBe(1);
     });
+  });
+});
+
+describe.each([
+  ['Express 5', express],
+  ['Express 4', express4],
+])('a misused helper on %s keeps the page out of the cache (D12)', (_name, makeApp) => {
+  test.each<[string, (res: ServerResponse) => void]>([
+    [
+      "patchCacheControl(res, ['no-store'])",
+      (res) => patchCacheControl(res, ['no-store'] as never),
+    ],
+    ["patchVaryHeaders(res, 'Cookie')", (res) => patchVaryHeaders(res, 'Cookie' as never)],
+  ])('%s', async (_call, misuse) => {
+    let renders = 0;
+    const app = makeApp();
+    const answer: express.RequestHandler = (_req, res) => {
+      renders += 1;
+      misuse(res);
+      res.send(`secret ${renders}`);
+    };
+    const onError: express.ErrorRequestHandler = (error, _req, res, _next) => {
+      res.status(500).send(`${error.name} ${renders}`);
+    };
+    app.get('/page', cachePage(60), answer);
+    app.use(onError);
+    await visit(app as never, '/page')
+      .set('Cookie', 'user=1')
+      .expect(500, 'TypeError 1');
+    await visit(app as never, '/page')
+      .set('Cookie', 'user=2')
+      .expect(500, 'TypeError 2');
+  });
+
+  test("cacheControl('private'): the route is not made", () => {
+    const app = makeApp();
+    expect(() => app.get('/page', cachePage(60), cacheControl('private' as never))).toThrow(
+      TypeError,
+    );
   });
 });

@@ -150,6 +150,11 @@ http2.createServer(
 cacheControl({ maxAge: '60s' });
 // @ts-expect-error a directive has no list of values
 cacheControl({ noCache: ['Set-Cookie'] });
+// @ts-expect-error directives are in an object
+cacheControl('private');
+// @ts-expect-error a directive without a value
+cacheControl({ noStore: 'yes' });
+cacheControl({ sMaxAge: 5, private: 'Set-Cookie', postCheck: 1 });
 // @ts-expect-error names, not a list of them
 varyOnHeaders(['Cookie']);
 // @ts-expect-error a tag is text
