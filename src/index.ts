@@ -75,7 +75,11 @@ export { makeTemplateFragmentKey } from './fragments/fragment-key';
 export type { FragmentOptions } from './fragments/fragment-request';
 export type { FragmentOutcomeMessage } from './fragments/outcomes';
 export { cacheControl } from './headers/cache-control';
-export type { CacheControlDirectives, DirectiveValue } from './headers/cache-control-options';
+export type {
+  CacheControlDirectives,
+  DirectiveFlag,
+  DirectiveValue,
+} from './headers/cache-control-options';
 export {
   condition,
   type EtagFunction,
@@ -91,7 +95,13 @@ export { addNeverCacheHeaders } from './headers/patch-freshness';
 export { hasVaryHeader, patchVaryHeaders } from './headers/patch-vary';
 export { varyOnCookie, varyOnHeaders } from './headers/vary-on-headers';
 export type { CacheOutcome } from './http/cache-status';
-export { type App, cacheApp, type Http2App } from './page-cache/cache-app';
+export {
+  type AnyMiddleware,
+  type App,
+  type CacheAppOptions,
+  cacheApp,
+  type Http2App,
+} from './page-cache/cache-app';
 export { type CachePageOptions, cachePage } from './page-cache/cache-page';
 export { cacheTags } from './page-cache/cache-tags';
 export { fetchFromCache } from './page-cache/fetch-from-cache';
@@ -103,6 +113,9 @@ export {
   type PageCacheFailure,
   type PageCacheOptions,
   type PageKeyRules,
+  type RequestTest,
+  type ResponseTest,
+  type StateRules,
 } from './page-cache/page-settings';
 export { patchResponseHeaders } from './page-cache/patch-response-headers';
 export type { PreferenceRules } from './page-cache/preference-rules';

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import type { Request, Response } from '../headers/middleware';
+import { describe } from '../arguments/describe';
+import type { Next, Request, Response } from '../headers/middleware';
 import { hideTagHeaders, offerCacheTags } from './cache-tags';
 import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { tellAtHead } from './outcomes';
@@ -20,6 +21,24 @@ export type Http2App = {
   method(req: Http2ServerRequest, res: Http2ServerResponse): unknown;
 }['method'];
 
+/** Middleware of Express, of Connect or of this package. */
+export type AnyMiddleware = {
+  // Declared as a method, whose parameters TypeScript compares both ways.
+  method(req: Request, res: Response, next: Next): unknown;
+}['method'];
+
+/** Options of `cacheApp`. */
+export interface CacheAppOptions extends PageCacheOptions {
+  /**
+   * Middleware that runs for each request before the look-up, in this order: access logs, rate limits,
+   * request ids. It sees hits too.
+   *
+   * @defaultValue none
+   * @example cacheApp(app, { before: [morgan('combined'), limiter] })
+   */
+  readonly before?: readonly AnyMiddleware[];
+}
+
 /**
  * Puts the page cache in front of a whole app, so that a hit does not go through it at all: with
  * Express, which prepares each request anew, that is most of what a hit costs.
@@ -33,27 +52,27 @@ export type Http2App = {
  *
  * @param app - What is called on a miss, and for all that is none of the cache's business. The Express
  *   setting `trust proxy` is followed.
- * @param options - As those of `updateCache`.
+ * @param options - Those of `updateCache`, and `before`.
  * @throws TypeError when made, if `app` is no function, or an option makes no sense.
  * @example
  * http.createServer(cacheApp(app, { seconds: 600 })).listen(3000);
  */
 export function cacheApp(
   app: App,
-  options?: PageCacheOptions,
+  options?: CacheAppOptions,
 ): (req: IncomingMessage, res: ServerResponse) => void;
 export function cacheApp(
   app: Http2App,
-  options?: PageCacheOptions,
+  options?: CacheAppOptions,
 ): (req: Http2ServerRequest, res: Http2ServerResponse) => void;
 export function cacheApp(
   app: (req: never, res: never) => unknown,
-  options: PageCacheOptions = {},
+  options: CacheAppOptions = {},
 ): (req: Request, res: Response) => void {
   if (typeof app !== 'function') {
-    throw new TypeError(`cacheApp() got ${String(app)}. Give an app, or a handler.`);
+    throw new TypeError(`cacheApp() got ${describe(app)}. Give an app, or a handler.`);
   }
-  checkPageOptions('cacheApp', options);
+  checkPageOptions('cacheApp', options, { before: checkBefore });
   const currentSettings = settingsFor(options);
   registerSpace(currentSettings);
   return (req: Request, res: Response) => {
@@ -71,4 +90,13 @@ export function cacheApp(
     invalidateOnSuccess(req, res, settings);
     app(req as never, res as never);
   };
+}
+
+function checkBefore(before: unknown, option: string): void {
+  const isList =
+    Array.isArray(before) && before.every((middleware) => typeof middleware === 'function');
+  if (isList) return;
+  throw new TypeError(
+    `${option} got ${describe(before)}. Give an array of middleware: [morgan('combined')].`,
+  );
 }

@@ -84,9 +84,8 @@ function countingPreferences(
 }
 
 /** @throws TypeError naming the option, if there is nothing of the kind to choose from. */
-export function checkPreferenceRules(maker: string, normalize: unknown): void {
+export function checkPreferenceRules(option: string, normalize: unknown): void {
   if (normalize === undefined || typeof normalize === 'boolean') return;
-  const option = `${maker}({ key: { normalize } })`;
   if (typeof normalize !== 'object' || normalize === null) {
     throw new TypeError(
       `${option} got ${String(normalize)}. Give true, false, or { languages, encodings }.`,

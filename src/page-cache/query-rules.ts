@@ -1,12 +1,13 @@
 /** Which query parameters make another page. */
 export interface QueryRules {
   /**
-   * Names of parameters that make no other page, such as `['utm_*', 'gclid']`; a `*` stands for
-   * any characters. They are taken from the request, so that no handler sees them.
+   * Names of parameters that make no other page, such as `['ref', 'ab_*']`; a `*` stands for any
+   * characters. The cache takes them from the request, so that no handler sees them. `'tracking'`:
+   * those that advertisers and newsletters add to links, such as `utm_source`, `gclid` and `fbclid`.
    *
    * @defaultValue none
    */
-  readonly ignore?: readonly string[];
+  readonly ignore?: readonly string[] | 'tracking';
 
   /** Names of the only parameters that count; all others are taken from the request. */
   readonly only?: readonly string[];
@@ -20,6 +21,30 @@ export interface QueryRules {
   readonly sort?: boolean;
 }
 
+/** Parameters that only scripts in the browser read, added to links by those who count visits. */
+const TRACKING_PARAMETERS = [
+  // Analytics
+  ...['utm_*', 'mtm_*', 'pk_campaign', 'pk_kwd', '_ga', '_gl', '_openstat', 's_kwcid', 'ef_id'],
+  // Google
+  ...['gclid', 'gclsrc', 'dclid', 'gbraid', 'wbraid', 'gad_source', 'gad_campaignid', 'srsltid'],
+  // Other search engines and social networks
+  ...['fbclid', 'msclkid', 'yclid', 'ysclid', 'igshid', 'igsh', 'ttclid', 'twclid', 'li_fat_id'],
+  ...['epik', 'rdt_cid', 'ScCid'],
+  // Newsletters
+  ...[
+    'mc_cid',
+    'mc_eid',
+    '_hsenc',
+    '_hsmi',
+    '__hstc',
+    '__hssc',
+    '__hsfp',
+    'hsCtaTracking',
+    'hsa_*',
+  ],
+  ...['mkt_tok', 'vero_id', 'oly_anon_id', 'oly_enc_id', '_kx'],
+];
+
 /** Brings a request target to the form in which it is looked up, and shown to handlers. */
 export type TargetRule = (target: string) => string;
 
@@ -30,7 +55,7 @@ export function targetRule({
   sort = false,
 }: QueryRules): TargetRule | undefined {
   if (ignore.length === 0 && only === undefined && !sort) return undefined;
-  const isIgnored = matcher(ignore);
+  const isIgnored = matcher(ignore === 'tracking' ? TRACKING_PARAMETERS : ignore);
   const isAllowed = only === undefined ? () => true : matcher(only);
   return (target) => {
     const start = target.indexOf('?');

@@ -277,7 +277,7 @@ test('concurrent visitors share one run', async () => {
 
 test.each<[unknown, PageCacheOptions, string]>([
   [undefined, {}, 'cacheApp() got undefined. Give an app, or a handler.'],
-  [{}, {}, 'cacheApp() got [object Object]. Give an app, or a handler.'],
+  [{}, {}, 'cacheApp() got an object. Give an app, or a handler.'],
   [() => {}, { maxBytes: 0 }, 'cacheApp({ maxBytes }) got 0. Give bytes above 0.'],
 ])('%p with %j is an error when it is made', (app, options, message) => {
   expect(() => cacheApp(app as () => void, options)).toThrow(new TypeError(message));

@@ -53,6 +53,31 @@ describe.each([
     expect(calls()).toBe(3);
   });
 
+  test('tracking parameters make no other page, and no handler sees them (C5)', async () => {
+    const { app, calls } = site({ query: { ignore: 'tracking' } });
+    const tracked = [
+      ...['utm_source=a&utm_medium=b', 'utm_anything=1', 'gclid=x', 'fbclid=x', 'msclkid=x'],
+      ...['dclid=x', 'gbraid=x', 'wbraid=x', 'mc_cid=x&mc_eid=y', '_hsenc=x&_hsmi=y', 'yclid=x'],
+      ...['igshid=x', 'ttclid=x', 'twclid=x', 'li_fat_id=x', 'utm%5Fsource=x', 'gclid'],
+    ];
+    const { body } = await visit(app, '/page?id=1');
+    for (const query of tracked) {
+      expect((await visit(app, `/page?${query}&id=1`)).body).toEqual(body);
+      expect((await visit(app, `/page?id=1&${query}`)).body).toEqual(body);
+    }
+    expect(calls()).toBe(1);
+    for (const query of [
+      'id=2',
+      'utm=1&id=1',
+      'xgclid=1&id=1',
+      'GCLID=1&id=1',
+      'tracking=1&id=1',
+    ]) {
+      await visit(app, `/page?${query}`);
+    }
+    expect(calls()).toBe(6);
+  });
+
   test('of parameters that are the only ones, all others are ignored', async () => {
     const { app, calls } = site({ query: { only: ['id'] } });
     const first = await visit(app, '/page?id=1&callback=evil');

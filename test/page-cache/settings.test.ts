@@ -1,12 +1,20 @@
 import {
+  cacheApp,
   cachePage,
   caches,
   configureCaches,
   configurePageCache,
   fetchFromCache,
+  getCacheKey,
   LocMemCache,
+  learnCacheKey,
   updateCache,
 } from 'cachewright';
+import {
+  type PageCacheOptions,
+  type PageSettings,
+  settingsFor,
+} from '../../src/page-cache/page-settings';
 import { ByteCache } from '../support/backends';
 import { stopClock } from '../support/clock';
 import { freshCaches } from '../support/fresh-caches';
@@ -64,6 +72,100 @@ describe('middleware without options', () => {
     await visit(app, '/page').expect('page 2').expect('Cache-Control', 'max-age=600');
     await settled();
     expect(keysIn('default').map(prefixOf)).toEqual(['a', 'b']);
+  });
+});
+
+test('options for visitors and for what is stored become settings (D12)', () => {
+  const settings = (options: PageCacheOptions): PageSettings => settingsFor(options)();
+  expect(settings({})).toMatchObject({
+    browserSeconds: undefined,
+    skip: undefined,
+    storeIf: undefined,
+    headers: undefined,
+    state: { ignore: new Set(), only: undefined, from: undefined },
+  });
+  const skip = () => true;
+  const storeIf = () => false;
+  configurePageCache({ browserSeconds: 0, skip, storeIf, perRequestFields: ['X-Own'] });
+  expect(settings({})).toMatchObject({ browserSeconds: 0, skip, storeIf });
+  expect(settings({}).perRequestFields).toContain('x-own');
+  expect(settings({ browserSeconds: 5 }).browserSeconds).toBe(5);
+  const fields = settings({ perRequestFields: ['X-Build', 'Retry-After'] }).perRequestFields;
+  for (const name of [
+    'x-build',
+    'retry-after',
+    'x-request-id',
+    'ratelimit-policy',
+    'traceparent',
+  ]) {
+    expect(fields).toContain(name);
+  }
+  expect(fields).not.toContain('x-own');
+  expect(settings({ key: { headers: ['Cookie', 'ACCEPT'] } }).headers).toEqual(
+    new Set(['cookie', 'accept']),
+  );
+  const state = { ignore: ['locals.appName'], only: ['req.user', 'user'], from: ['Cookie'] };
+  expect(settings({ key: { state } }).state).toEqual({
+    ignore: new Set(state.ignore),
+    only: new Set(state.only),
+    from: ['cookie'],
+  });
+});
+
+test.each<[unknown, RegExp]>([
+  [[], /^cacheApp\(\) got \[\] for its options/],
+  [{ before: () => {} }, /^cacheApp\(\{ before \}\) got .*Give an array of middleware/],
+  [{ before: ['morgan'] }, /^cacheApp\(\{ before \}\) got \["morgan"\]/],
+])('cacheApp(app, %j) is refused when made (D12)', (options, message) => {
+  expect(() => cacheApp(() => {}, options as never)).toThrow(TypeError);
+  expect(() => cacheApp(() => {}, options as never)).toThrow(message);
+});
+
+test('cacheApp() alone has the option before (D12)', () => {
+  expect(() => cacheApp(() => {}, { before: [(_req, _res, next) => next()] })).not.toThrow();
+  expect(() => updateCache({ before: [] } as never)).toThrow(/unknown option "before"/);
+});
+
+describe('an unknown option is refused when the middleware is made (D12)', () => {
+  test.each<[options: object, message: string]>([
+    [{ ttl: 5 }, '() got the unknown option "ttl". Did you mean seconds?'],
+    [{ second: 5 }, 'Did you mean seconds?'],
+    [{ secs: 5 }, 'Did you mean seconds?'],
+    [{ CACHE_MIDDLEWARE_SECONDS: 5 }, 'Did you mean seconds?'],
+    [{ CACHE_MIDDLEWARE_ALIAS: 'pages' }, 'Did you mean cache?'],
+    [{ CACHE_MIDDLEWARE_KEY_PREFIX: 'x' }, 'Did you mean keyPrefix?'],
+    [{ key_prefix: 'x' }, 'Did you mean keyPrefix?'],
+    [{ KEY_PREFIX: 'x' }, 'Did you mean keyPrefix?'],
+    [{ keyprefix: undefined }, 'Did you mean keyPrefix?'],
+    [{ cookies: ['lang'] }, 'Did you mean key: { cookies }?'],
+    [{ query: { only: ['id'] } }, 'Did you mean key: { query }?'],
+    [{ wholly: 'other' }, 'unknown option "wholly". Known options: cache, seconds, '],
+    [{ constructor: 1 }, 'unknown option "constructor". Known options: '],
+    [
+      { key: { cookie: ['a'] } },
+      '({ key }) got the unknown option "cookie". Did you mean cookies?',
+    ],
+    [
+      { key: { query: { ignored: ['a'] } } },
+      '({ key: { query } }) got the unknown option "ignored". Did you mean ignore?',
+    ],
+    [{ key: { normalize: { language: ['en'] } } }, 'key: { normalize } }) got the unknown option'],
+    [{ key: { state: { form: ['cookie'] } } }, 'Did you mean from?'],
+  ])('%j', async (options, message) => {
+    const makers = [
+      () => updateCache(options),
+      () => fetchFromCache(options),
+      () => cachePage(60, options),
+      () => cacheApp(() => {}, options),
+      () => configurePageCache(options),
+    ];
+    for (const make of makers) {
+      expect(make).toThrow(TypeError);
+      expect(make).toThrow(message);
+    }
+    const req = { url: '/', headers: { host: 'a' }, socket: {} } as never;
+    await expect(getCacheKey(req, options)).rejects.toThrow(message);
+    await expect(learnCacheKey(req, { getHeader() {} } as never, options)).rejects.toThrow(message);
   });
 });
 
@@ -126,6 +228,30 @@ describe('options', () => {
     [{ language: 'de' }, /language/],
     [{ timeZone: 'UTC' }, /timeZone/],
     [{ onError: true }, /onError/],
+    [{ skip: true }, /skip/],
+    [{ storeIf: 'always' }, /storeIf/],
+    [{ browserSeconds: 1.5 }, /browserSeconds/],
+    [{ browserSeconds: -1 }, /browserSeconds/],
+    [{ browserSeconds: null }, /browserSeconds/],
+    [{ perRequestFields: 'x-id' }, /perRequestFields/],
+    [{ perRequestFields: ['x id'] }, /perRequestFields/],
+    [{ varyOnRead: 'cookie' }, /varyOnRead/],
+    [{ varyOnRead: [5] }, /varyOnRead/],
+    [{ patchHeaders: 'no' }, /patchHeaders/],
+    [{ storeCookies: 1 }, /storeCookies/],
+    [{ key: null }, /key/],
+    [{ key: ['cookie'] }, /key/],
+    [{ key: { headers: 'cookie' } }, /key: \{ headers \}/],
+    [{ key: { headers: ['a b'] } }, /key: \{ headers \}/],
+    [{ key: { hosts: [5] } }, /key: \{ hosts \}/],
+    [{ key: { query: ['a'] } }, /key: \{ query \}/],
+    [{ key: { query: { ignore: 'trackers' } } }, /query: \{ ignore \} .*'tracking'/],
+    [{ key: { query: { sort: 'yes' } } }, /query: \{ sort \}/],
+    [{ key: { state: 'user' } }, /key: \{ state \}/],
+    [{ key: { state: { ignore: 'locals.appName' } } }, /state: \{ ignore \}/],
+    [{ key: { state: { only: [''] } } }, /state: \{ only \}/],
+    [{ key: { state: { ignore: ['locals.'] } } }, /state: \{ ignore \}/],
+    [{ key: { state: { from: ['my cookie'] } } }, /state: \{ from \}/],
   ])('%p are refused when the middleware is made, naming the option', (options, name) => {
     const makers = [
       () => updateCache(options as never),

@@ -611,8 +611,8 @@ describe('what cannot be purged by', () => {
   });
 
   test.each([
-    [{ tagHeaders: 'drop' }, /tagHeaders \}\) got drop\. Give 'strip' or 'keep'/],
-    [{ tags: ['a'] }, /tags \}\) got a\. Give a function/],
+    [{ tagHeaders: 'drop' }, /tagHeaders \}\) got "drop"\. Give 'strip' or 'keep'/],
+    [{ tags: ['a'] }, /tags \}\) got \["a"\]\. Give a function/],
   ])('the option %j is one, too', (options, message) => {
     expect(() => updateCache(options as never)).toThrow(message);
     expect(() => cachePage(60, options as never)).toThrow(message);

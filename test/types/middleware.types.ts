@@ -6,6 +6,8 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import {
   addNeverCacheHeaders,
+  type CacheAppOptions,
+  cacheApp,
   cacheControl,
   cachePage,
   caches,
@@ -18,8 +20,10 @@ import {
   lastModified,
   type Middleware,
   neverCache,
+  type PageCacheOptions,
   patchCacheControl,
   patchVaryHeaders,
+  updateCache,
   varyOnCookie,
   varyOnHeaders,
 } from 'cachewright';
@@ -145,6 +149,47 @@ http2.createServer(
     res.end(req.url);
   }),
 );
+
+const pageOptions: PageCacheOptions = {
+  skip: (req) => req.url === '/health',
+  storeIf: (req, res, body) => res.statusCode === 200 && body.includes(String(req.url)),
+  browserSeconds: 0,
+  perRequestFields: ['x-build'],
+  key: {
+    headers: ['cookie'],
+    query: { ignore: 'tracking' },
+    state: { ignore: ['locals.appName'], only: ['req.user'], from: ['cookie'] },
+  },
+};
+app.use(updateCache(pageOptions));
+app.use(
+  updateCache({
+    skip: (req: Request) => req.path === '/health',
+    storeIf: (req: Request, res: Response, body) => res.locals.ok === req.path && body.length > 0,
+  }),
+);
+const appOptions: CacheAppOptions = {
+  ...pageOptions,
+  before: [
+    view,
+    neverCache(),
+    (req: Request, _res: Response, next) => next(req.path),
+    (_req, _res, next) => next(),
+  ],
+};
+http.createServer(cacheApp(app, appOptions));
+// @ts-expect-error text in place of a predicate
+updateCache({ skip: 'never' });
+// @ts-expect-error whole seconds
+updateCache({ browserSeconds: '5' });
+// @ts-expect-error there is one list by name
+updateCache({ key: { query: { ignore: 'trackers' } } });
+// @ts-expect-error only cacheApp() runs middleware before the look-up
+updateCache({ before: [] });
+// @ts-expect-error an unknown option
+updateCache({ ttl: 60 });
+// @ts-expect-error an unknown rule
+updateCache({ key: { cookie: ['a'] } });
 
 // @ts-expect-error seconds are a number
 cacheControl({ maxAge: '60s' });
