@@ -1,3 +1,5 @@
+import { describe } from './arguments/describe';
+import { nearestName } from './arguments/nearest-name';
 import { DatabaseCache, type DatabaseOptions } from './backends/database/cache';
 import { DummyCache } from './backends/dummy';
 import { FileBasedCache, type FileBasedOptions } from './backends/file-based';
@@ -11,6 +13,7 @@ import { TieredCache } from './backends/tiered/cache';
 import type { TieredOptions } from './backends/tiered/options';
 import type { BaseCache, CacheParams, CommonCacheSettings } from './cache/base-cache';
 import { importByPath } from './cache/import-path';
+import { checkCacheSettings } from './check-cache-settings';
 import { InvalidCacheBackendError } from './errors';
 
 /** A backend class: built in, or your own. */
@@ -191,6 +194,18 @@ const BUILT_IN = new Map<string, CacheClass>([
   ['dummy', DummyCache],
 ]);
 
+/** What others call them. */
+const OTHER_BACKENDS = new Map([
+  ...['memory', 'mem', 'local', 'lru', 'map'].map((name) => [name, 'locmem'] as const),
+  ...['fs', 'files', 'filesystem', 'filebased', 'disk'].map((name) => [name, 'file'] as const),
+  ...['db', 'sql', 'postgres', 'postgresql', 'mysql', 'sqlite', 'mariadb'].map(
+    (name) => [name, 'database'] as const,
+  ),
+  ...['ioredis', 'valkey'].map((name) => [name, 'redis'] as const),
+  ...['memcache', 'memjs'].map((name) => [name, 'memcached'] as const),
+  ...['none', 'null', 'noop'].map((name) => [name, 'dummy'] as const),
+]);
+
 /** Names that a registry answers itself, or that the language asks any object for. */
 const RESERVED = new Set(['all', 'closeAll', 'then', 'toJSON', 'constructor', '__proto__']);
 
@@ -207,6 +222,11 @@ class Registry implements CachesMethods {
 
   /** @throws InvalidCacheBackendError if the settings cannot be right. */
   configure(settings: Readonly<Record<string, CacheSettings>>): void {
+    if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) {
+      throw new InvalidCacheBackendError(
+        `The settings are ${describe(settings)}. Give an object of aliases: { default: {} } is local memory.`,
+      );
+    }
     if (!Object.hasOwn(settings, 'default')) {
       throw new InvalidCacheBackendError(
         'The settings have no alias "default". Add one: { default: {} } is local memory.',
@@ -221,7 +241,9 @@ class Registry implements CachesMethods {
         );
       }
     }
-    this.#settings = { ...settings };
+    const copy = { ...settings };
+    for (const [alias, own] of Object.entries(copy)) checkSettings(alias, own);
+    this.#settings = copy;
     this.#backends = new Map();
   }
 
@@ -287,6 +309,12 @@ class Registry implements CachesMethods {
     const CacheBackend = typeof backend === 'string' ? loadBackend(backend, alias) : backend;
     const isTier = CacheBackend === (TieredCache as CacheClass);
     const isOwn = isTier && isSettings(location);
+    if (isTier && location === '') {
+      throw new InvalidCacheBackendError(
+        `Cache alias "${alias}" has no location. Give the alias of the cache that processes share, or its settings: { backend: 'tiered', location: 'shared' }.`,
+        alias,
+      );
+    }
     const shared = isOwn
       ? this.#makeOf(location, alias)
       : isTier && typeof location === 'string'
@@ -297,11 +325,12 @@ class Registry implements CachesMethods {
         ? new TieredCache(shared as BaseCache, params, true)
         : new CacheBackend(shared as never, params);
     } catch (error) {
-      throw new InvalidCacheBackendError(
-        `Cache alias "${alias}" has settings that make no sense. ${(error as Error).message}`,
-        alias,
-        { cause: error },
-      );
+      const { message } = error as Error;
+      // What is no TypeError is no fault of the settings: a package is missing, for example.
+      const fault = error instanceof TypeError ? ' has settings that make no sense.' : ':';
+      throw new InvalidCacheBackendError(`Cache alias "${alias}"${fault} ${message}`, alias, {
+        cause: error,
+      });
     }
   }
 }
@@ -309,6 +338,23 @@ class Registry implements CachesMethods {
 /** Whether a location is the settings of a cache, which stand in the place of its alias. */
 function isSettings(location: unknown): location is CacheSettings {
   return typeof location === 'object' && location !== null && 'backend' in location;
+}
+
+/** @throws InvalidCacheBackendError if the settings are none, or nobody reads one of them. */
+function checkSettings(alias: string, settings: CacheSettings): void {
+  const { backend = 'locmem', location } = Object(settings) as Partial<TieredSettings>;
+  try {
+    checkCacheSettings(alias, settings, builtInName(backend));
+  } catch (error) {
+    throw new InvalidCacheBackendError((error as Error).message, alias, { cause: error });
+  }
+  if (builtInName(backend) === 'tiered' && isSettings(location)) checkSettings(alias, location);
+}
+
+/** The name of a built-in backend, which may be given as its class. */
+function builtInName(backend: unknown): string | undefined {
+  for (const [name, builtIn] of BUILT_IN) if (backend === name || backend === builtIn) return name;
+  return undefined;
 }
 
 function loadBackend(path: string, alias: string): CacheClass {
@@ -319,14 +365,25 @@ function loadBackend(path: string, alias: string): CacheClass {
     loaded = importByPath(path);
     if (typeof loaded !== 'function') throw new TypeError('It exports no class.');
   } catch (error) {
-    const names = [...BUILT_IN.keys()].join(', ');
+    const names = [...BUILT_IN.keys()];
+    const meant = builtInMeantBy(path, names);
+    const remedy = meant === undefined ? '' : `Did you mean '${meant}'? `;
+    // Node adds the files that required it, which are ours.
+    const [reason] = (error as Error).message.split('\n');
     throw new InvalidCacheBackendError(
-      `Cache alias "${alias}": the backend "${path}" cannot be loaded. ${(error as Error).message} It must be one of ${names}, a class, or the path of a module.`,
+      `Cache alias "${alias}": the backend "${path}" cannot be loaded. ${remedy}${reason} It must be one of ${names.join(', ')}, a class, or the path of a module.`,
       alias,
       { cause: error },
     );
   }
   return loaded as CacheClass;
+}
+
+/** The built-in backend that somebody means who gives a name of another package's, or Django's path. */
+function builtInMeantBy(path: string, names: readonly string[]): string | undefined {
+  const inDjango = /^django\.core\.cache\.backends\.([a-z]+)/.exec(path)?.[1];
+  const name = (inDjango ?? path).toLowerCase();
+  return OTHER_BACKENDS.get(name) ?? nearestName(name, names);
 }
 
 function asCaches<S>(registry: Registry): Caches<S> {
@@ -364,8 +421,8 @@ export function backendNamed(alias: string): BaseCache {
  * Sets the caches of the process; those of an earlier call are forgotten, not closed.
  *
  * @returns `caches`, typed by these aliases and their backends.
- * @throws {@link InvalidCacheBackendError} If the alias `default` is missing, or a name reserved.
- *   A backend that cannot be loaded throws when its alias is first used.
+ * @throws {@link InvalidCacheBackendError} If the alias `default` is missing, a name reserved, or a
+ *   setting has a name that nobody reads. A backend that cannot be loaded throws when its alias is first used.
  * @see Django's `CACHES`
  * @example
  * const caches = configureCaches({

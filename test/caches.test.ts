@@ -203,6 +203,38 @@ describe('backends', () => {
     expect(await own.default.get('key')).toBe('value');
   });
 
+  test.each([
+    ['reddis', 'redis'],
+    ['memory', 'locmem'],
+    ['Memcache', 'memcached'],
+    ['postgres', 'database'],
+    ['filesystem', 'file'],
+    ['django.core.cache.backends.redis.RedisCache', 'redis'],
+    ['django.core.cache.backends.filebased.FileBasedCache', 'file'],
+  ])('that have a name of another package are told ours: %s (D12)', (backend, meant) => {
+    const own = createCaches({ default: { backend } });
+    expect(() => own.default).toThrow(InvalidCacheBackendError);
+    expect(() => own.default).toThrow(`Did you mean '${meant}'?`);
+  });
+
+  test('whose package is missing say what to install, and blame no setting (D12)', () => {
+    class Missing extends DummyCache {
+      constructor() {
+        super();
+        throw new Error('Missing needs the package gone. Install it: npm install gone');
+      }
+    }
+    const own = createCaches({ default: { backend: Missing } });
+    expect(() => own.default).toThrow(
+      'Cache alias "default": Missing needs the package gone. Install it: npm install gone',
+    );
+  });
+
+  test('of a local tier need a location (D12)', () => {
+    const own = createCaches({ default: { backend: 'tiered' } as never });
+    expect(() => own.default).toThrow(/Cache alias "default" has no location\. Give the alias/);
+  });
+
   test('that cannot be loaded are an error once the alias is used (CFG-04)', () => {
     const own = createCaches({ default: {}, broken: { backend: './no/such/backend' } });
     expect(own.default).toBeInstanceOf(LocMemCache);
@@ -262,6 +294,63 @@ describe('backends', () => {
     await own.default.set('key', 'value');
     expect(await own.byPath.get('key')).toBe('value');
     expect(await own.plain.get('key')).toBeUndefined();
+  });
+});
+
+describe('settings that nobody would read are an error as they are configured (D12)', () => {
+  test.each<[settings: unknown, message: string]>([
+    [{ timout: 5 }, 'got the unknown setting "timout". Did you mean timeout?'],
+    [{ timeout: 5, timout: 5 }, 'Did you mean timeout?'],
+    [{ ttl: 5 }, 'Did you mean timeout?'],
+    [{ BACKEND: 'redis', LOCATION: 'redis://127.0.0.1:1' }, '"BACKEND". Did you mean backend?'],
+    [{ TIMEOUT: 5 }, 'Did you mean timeout?'],
+    [{ KEY_PREFIX: 'x' }, 'Did you mean keyPrefix?'],
+    [{ key_prefix: 'x' }, 'Did you mean keyPrefix?'],
+    [{ OPTIONS: {} }, 'Did you mean options?'],
+    [{ maxEntries: 5 }, 'Did you mean options: { maxEntries }?'],
+    [{ backend: 'redis', url: 'redis://a' }, '"url". Did you mean location?'],
+    [{ wholly: 'other' }, '"wholly". Known options: backend, location, timeout'],
+    [{ options: { MAX_ENTRIES: 5 } }, 'in options, got the unknown option "MAX_ENTRIES". Did you'],
+    [{ options: { max: 5 } }, 'Did you mean maxEntries?'],
+    [{ options: { maxEntires: 5 } }, 'Did you mean maxEntries?'],
+    [{ options: 5 }, 'in options, got 5. Give an object'],
+    [{ backend: LocMemCache, options: { max: 5 } }, 'Did you mean maxEntries?'],
+    [{ backend: 'file', location: '/a', options: { maxBytes: 5 } }, 'unknown option "maxBytes"'],
+    [{ backend: 'database', location: 't', options: { databse: 'x' } }, 'Did you mean database?'],
+    [{ backend: 'redis', options: { MAX_ENTRIES: 5 } }, 'Did you mean maxEntries?'],
+    [{ backend: 'memcached', options: { ignore_exc: true } }, 'Did you mean ignoreExc?'],
+    [{ backend: 'tiered', location: 'x', options: { maxByte: 5 } }, 'Did you mean maxBytes?'],
+    [{ backend: 'tiered', location: { backend: 'redis', ttl: 5 } }, 'Did you mean timeout?'],
+    [{ backend: DummyCache, KEY_PREFIX: 'x' }, 'Did you mean keyPrefix?'],
+    [{ backend: class extends DummyCache {}, KEY_PREFIX: 'x' }, 'Did you mean keyPrefix?'],
+    [{ backend: './own.js', Timeout: 5 }, 'Did you mean timeout?'],
+    [null, 'Cache alias "odd" is null. Give an object of settings'],
+    [[], 'Cache alias "odd" is []. Give an object of settings'],
+    [
+      'redis://cache:6379',
+      'Give an object of settings: { backend: \'redis\', location: "redis://cache:6379" }.',
+    ],
+  ])('%j', (settings, message) => {
+    const make = () => createCaches({ default: {}, odd: settings } as never);
+    expect(make).toThrow(InvalidCacheBackendError);
+    expect(make).toThrow(message);
+    expect(make).toThrow('Cache alias "odd"');
+  });
+
+  test.each([null, 'redis://cache', []])('%j in place of all of them', (settings) => {
+    expect(() => createCaches(settings as never)).toThrow(/The settings (?:are|have no alias)/);
+  });
+
+  test('but for those of a client, and of a class of the site', () => {
+    class Own extends DummyCache {}
+    const make = () =>
+      createCaches({
+        default: { backend: Own, region: 'eu', options: { MAX_ENTRIES: 5 } },
+        redis: { backend: 'redis', location: 'redis://127.0.0.1:1', options: { dnsLookup: 5 } },
+        memcached: { backend: 'memcached', location: '127.0.0.1', options: { retries: 1 } },
+        dummy: { backend: 'dummy', options: { anything: 1 } },
+      } as never);
+    expect(make).not.toThrow();
   });
 });
 

@@ -1,3 +1,4 @@
+import { describe } from '../arguments/describe';
 import {
   CacheKeyNotFoundError,
   CacheKeyWarning,
@@ -176,10 +177,13 @@ export abstract class BaseCache {
     const { timeout = 300, keyPrefix = '', version = 1, keyFunction = defaultKeyFunction } = params;
     const { maxEntries = 300, cullFrequency = 3 } = (params.options ?? {}) as CullingOptions;
     this.defaultTimeout = timeout === null ? null : toNumber(timeout, 'timeout');
-    this.keyPrefix = keyPrefix;
-    this.version = version;
+    this.keyPrefix = checkKeyPrefix(keyPrefix);
+    this.version = checkVersion(version, 'version');
     this.keyFunction = resolveKeyFunction(keyFunction);
     this.maxEntries = toNumber(maxEntries, 'options.maxEntries');
+    if (this.maxEntries < 0) {
+      throw new TypeError(`options.maxEntries is ${maxEntries}. Give a number from 0.`);
+    }
     this.cullFrequency = toNumber(cullFrequency, 'options.cullFrequency');
     if (this.cullFrequency < 0) {
       throw new TypeError(
@@ -915,9 +919,20 @@ function resolveKeyFunction(keyFunction: KeyFunction | string): KeyFunction {
   );
 }
 
+function checkKeyPrefix(keyPrefix: unknown): string {
+  if (typeof keyPrefix === 'string') return keyPrefix;
+  throw new TypeError(`keyPrefix is ${describe(keyPrefix)}. Give a string.`);
+}
+
+/** @param what - How a message begins that names the argument or setting */
+function checkVersion(version: unknown, what: string): Version {
+  if (typeof version === 'string' || Number.isFinite(version)) return version as Version;
+  throw new TypeError(`${what} is ${describe(version)}. Give a number or a string.`);
+}
+
 function toNumber(value: unknown, option: string): number {
   const isNumeric = typeof value === 'number' || (typeof value === 'string' && value.trim() !== '');
   const number = isNumeric ? Number(value) : Number.NaN;
   if (Number.isFinite(number)) return number;
-  throw new TypeError(`${option} is ${JSON.stringify(value)}. Give a number.`);
+  throw new TypeError(`${option} is ${describe(value)}. Give a number.`);
 }

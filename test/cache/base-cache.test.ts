@@ -88,9 +88,15 @@ describe('settings', () => {
     ['options.maxEntries', { options: { maxEntries: null } }],
     ['options.cullFrequency', { options: { cullFrequency: 'often' } }],
     ['options.cullFrequency', { options: { cullFrequency: -3 } }],
+    ['timeout is NaN', { timeout: Number.NaN }],
+    ['options.maxEntries is -5. Give a number from 0.', { options: { maxEntries: -5 } }],
+    ['keyPrefix is 5. Give a string.', { keyPrefix: 5 as never }],
+    ['keyPrefix is null', { keyPrefix: null as never }],
+    ['version is an object. Give a number or a string.', { version: {} as never }],
+    ['version is NaN', { version: Number.NaN }],
     ['keyFunction', { keyFunction: 'node:path#sep' }],
     ['keyFunction', { keyFunction: {} as never }],
-  ])('that make no sense are refused, by name: %s (CFG-11)', (name, params) => {
+  ])('that make no sense are refused, by name: %s (CFG-11, D12)', (name, params) => {
     expect(() => new LocMemCache('', params)).toThrow(TypeError);
     expect(() => new LocMemCache('', params)).toThrow(name);
   });

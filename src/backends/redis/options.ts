@@ -125,6 +125,9 @@ const OWN_OPTIONS: Record<string, true> = {
   true
 >;
 
+/** The names of {@link OWN_OPTIONS}. */
+export const OWN_REDIS_OPTIONS: readonly string[] = Object.keys(OWN_OPTIONS);
+
 /** Longest pause before the next attempt to connect: a server that is back is used soon. */
 const MAX_RETRY_MS = 300;
 
