@@ -21,8 +21,9 @@ export class MapPairs {
 
 /**
  * Returns `value` in a form a serializer keeps whole, or throws a {@link CacheValueError} that
- * tells where in the value the fault lies. Most values are returned as they are; a copy is made
- * only around Maps, and objects that bring a `toJSON()` and are not of a kind kept as it is.
+ * tells where in the value the fault lies. Objects, lists, Maps and Sets are returned as copies: each
+ * property is read once, as a getter may have another answer the next time, and what was checked is
+ * what is stored.
  */
 export function assertStorable(value: unknown, format: 'msgpack' | 'json'): unknown {
   return walk(value, format, [], '');
@@ -60,9 +61,7 @@ function walkObject(value: object, format: string, ancestors: object[], path: st
     if (format === 'msgpack') {
       if (value instanceof Map) return walkMap(value, format, ancestors, path);
       if (value instanceof Set) {
-        const items = [...value];
-        const walked = walkArray(items, format, ancestors, `${path}.values()`);
-        return walked === items ? value : new Set(walked);
+        return new Set(walkArray([...value], format, ancestors, `${path}.values()`));
       }
       if (MSGPACK_CLASSES.some((Class) => value instanceof Class)) return value;
     }
@@ -92,15 +91,11 @@ function walkArray(
   ancestors: object[],
   path: string,
 ): readonly unknown[] {
-  let copy: unknown[] | undefined;
+  const copy: unknown[] = [];
   for (let i = 0; i < array.length; i++) {
-    const item = walk(array[i], format, ancestors, `${path}[${i}]`);
-    if (!Object.is(item, array[i])) {
-      copy ??= array.slice();
-      copy[i] = item;
-    }
+    copy.push(walk(array[i], format, ancestors, `${path}[${i}]`));
   }
-  return copy ?? array;
+  return copy;
 }
 
 function walkRecord(value: object, format: string, ancestors: object[], path: string): unknown {
@@ -117,20 +112,19 @@ function walkRecord(value: object, format: string, ancestors: object[], path: st
   // Promises, WeakMaps, generators: objects whose state is not in their properties, and would be
   // read back as `{}`.
   if (tag !== '[object Object]') throw refusal(nameOf(value), format, path);
-  let copy: Record<string, unknown> | undefined = isPlain ? undefined : {};
-  for (const [key, member] of Object.entries(value)) {
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) {
     const isCut = format === 'msgpack' && markedText(key) !== key;
     if (key === '__proto__' || !key.isWellFormed() || isCut) {
       throw refusal(`the property name ${JSON.stringify(key)}`, format, path);
     }
-    const item = walk(member, format, ancestors, `${path}.${key}`);
-    if (copy === undefined && !Object.is(item, member)) copy = { ...value };
-    if (copy !== undefined) copy[key] = item;
+    const member = (value as Record<string, unknown>)[key];
+    copy[key] = walk(member, format, ancestors, `${path}.${key}`);
   }
   if (Object.getOwnPropertySymbols(value).length > 0) {
     throw refusal('a property named by a symbol', format, path);
   }
-  return copy ?? value;
+  return copy;
 }
 
 /** `text`, so written that msgpackr reads it back whole: of what is long, it drops one such mark. */

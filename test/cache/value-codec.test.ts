@@ -339,3 +339,66 @@ describe("a serializer of the user's own", () => {
     expect(() => new ValueCodec(serializer)).toThrow('options.serializer');
   });
 });
+
+describe('what is checked is what is stored (F7)', () => {
+  const codecs: [string, ValueCodec][] = [
+    ['msgpack', codec],
+    ['json', new ValueCodec('json')],
+  ];
+  /** A property whose first value can be stored, and whose later ones cannot. */
+  function turning(holder: object, name: string, first: unknown = 1) {
+    const reads = { count: 0 };
+    const get = () => {
+      reads.count += 1;
+      return reads.count === 1 ? first : () => 'code';
+    };
+    return { holder: Object.defineProperty(holder, name, { get, enumerable: true }), reads };
+  }
+
+  test.each(codecs)('%s reads each property once', (_name, by) => {
+    for (const holder of [{ a: 0, m: [1] }, [0], new (class Poll {})()]) {
+      const name = Array.isArray(holder) ? '1' : 'b';
+      const expected = Array.isArray(holder) ? [0, 1] : { ...holder, b: 1 };
+      const { holder: value, reads } = turning(holder, name);
+      expect(roundTrip({ within: [value] }, by)).toEqual({ within: [expected] });
+      expect(reads.count).toBe(1);
+    }
+  });
+
+  test.each(codecs)('%s reads what a getter returns once, too', (_name, by) => {
+    const { holder: inner, reads } = turning({}, 'x');
+    const value = turning({}, 'y', inner);
+    expect(roundTrip(value.holder, by)).toEqual({ y: { x: 1 } });
+    expect([reads.count, value.reads.count]).toEqual([1, 1]);
+  });
+
+  test.each(codecs)('%s asks a proxy once', (_name, by) => {
+    let reads = 0;
+    const get = (target: object, name: string) =>
+      name === 'a' ? (++reads === 1 ? 'first' : () => 'code') : Reflect.get(target, name);
+    const value = new Proxy({ a: 1 }, { get: get as never });
+    expect(roundTrip({ list: [value] }, by)).toEqual({ list: [{ a: 'first' }] });
+    expect(reads).toBe(1);
+  });
+
+  test('also in Maps and Sets', () => {
+    const inMap = turning({}, 'x');
+    const inSet = turning({}, 'x');
+    const value = new Map<string, unknown>([
+      ['a', inMap.holder],
+      ['b', new Set([inSet.holder])],
+    ]);
+    expect(roundTrip(value)).toEqual(
+      new Map<string, unknown>([
+        ['a', { x: 1 }],
+        ['b', new Set([{ x: 1 }])],
+      ]),
+    );
+    expect([inMap.reads.count, inSet.reads.count]).toEqual([1, 1]);
+  });
+
+  test.each(codecs)('%s leaves the value alone', (_name, by) => {
+    const value = Object.freeze({ a: Object.freeze([Object.freeze({ b: 1 })]), c: null });
+    expect(roundTrip(value, by)).toEqual(value);
+  });
+});
