@@ -181,9 +181,6 @@ export abstract class BaseCache {
     this.version = checkVersion(version, 'version');
     this.keyFunction = resolveKeyFunction(keyFunction);
     this.maxEntries = toNumber(maxEntries, 'options.maxEntries');
-    if (this.maxEntries < 0) {
-      throw new TypeError(`options.maxEntries is ${maxEntries}. Give a number from 0.`);
-    }
     this.cullFrequency = toNumber(cullFrequency, 'options.cullFrequency');
     if (this.cullFrequency < 0) {
       throw new TypeError(

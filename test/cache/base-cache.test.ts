@@ -89,7 +89,6 @@ describe('settings', () => {
     ['options.cullFrequency', { options: { cullFrequency: 'often' } }],
     ['options.cullFrequency', { options: { cullFrequency: -3 } }],
     ['timeout is NaN', { timeout: Number.NaN }],
-    ['options.maxEntries is -5. Give a number from 0.', { options: { maxEntries: -5 } }],
     ['keyPrefix is 5. Give a string.', { keyPrefix: 5 as never }],
     ['keyPrefix is null', { keyPrefix: null as never }],
     ['version is an object. Give a number or a string.', { version: {} as never }],
