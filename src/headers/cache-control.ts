@@ -1,5 +1,5 @@
 import { type CacheControlDirectives, toDirectives } from './cache-control-options';
-import { asMiddleware, type Middleware } from './middleware';
+import { asMiddleware, type Middleware, refuseRequest } from './middleware';
 import { onResponseHead } from './on-response-head';
 import { addDirectives } from './patch-cache-control';
 
@@ -13,6 +13,7 @@ import { addDirectives } from './patch-cache-control';
  * @see RFC 9111 §5.2.2; Django's `cache_control`
  */
 export function cacheControl(directives: CacheControlDirectives = {}): Middleware {
+  refuseRequest('cacheControl', directives, 'cacheControl({ maxAge: 60 })');
   const added = toDirectives(directives, 'cacheControl()');
   const isAsked = (name: string) => added.some((directive) => directive.name === name);
   if (isAsked('public') && isAsked('private')) {

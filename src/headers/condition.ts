@@ -3,7 +3,7 @@ import { quoteEtag } from '../http/entity-tags';
 import { formatHttpDate, parseHttpDate } from '../http/http-date';
 import { readPreconditions, type Validators } from '../http/preconditions';
 import { applyPreconditions } from './conditional-response';
-import { asMiddleware, type Middleware } from './middleware';
+import { asMiddleware, type Middleware, refuseRequest } from './middleware';
 import { onResponseHead } from './on-response-head';
 
 /** Finds a validator of what the request is for. */
@@ -66,6 +66,7 @@ function conditional(
   etagFunction: EtagFunction | null | undefined,
   lastModifiedFunction: LastModifiedFunction | null | undefined,
 ): Middleware {
+  refuseRequest(helper, etagFunction ?? lastModifiedFunction, `${helper}((req) => …)`);
   const given = [etagFunction, lastModifiedFunction].filter((found) => found != null);
   if (given.length === 0 || given.some((found) => typeof found !== 'function')) {
     const received = given.length === 0 ? 'none' : given.map((found) => typeof found).join(', ');

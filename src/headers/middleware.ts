@@ -131,6 +131,21 @@ export function withoutOptions(middleware: Middleware): OptionlessMiddleware {
   return rename(factory, middleware.name) as OptionlessMiddleware;
 }
 
+/**
+ * Refuses a request in place of the first option: the factory itself was mounted, not what it returns.
+ * The request would hang, as a factory calls no `next`.
+ *
+ * @param call - How the factory is to be called: `updateCache()`.
+ * @throws TypeError that names the parentheses
+ */
+export function refuseRequest(name: string, first: unknown, call: string): void {
+  if (typeof first !== 'object' || first === null || !('headers' in first)) return;
+  if (typeof first.headers !== 'object' || !('method' in first)) return;
+  throw new TypeError(
+    `${name} was mounted without its parentheses, and got a request. Mount what it returns: ${call}.`,
+  );
+}
+
 function checkCall(name: string, req: unknown, res: unknown): void {
   const isRequest = typeof (req as Request | undefined)?.headers === 'object';
   const isResponse = typeof (res as Response | undefined)?.setHeader === 'function';

@@ -1,5 +1,5 @@
 import { isToken } from '../http/token';
-import { asMiddleware, type Middleware, withoutOptions } from './middleware';
+import { asMiddleware, type Middleware, refuseRequest, withoutOptions } from './middleware';
 import { onResponseHead } from './on-response-head';
 import { patchVaryHeaders } from './patch-vary';
 
@@ -12,6 +12,7 @@ import { patchVaryHeaders } from './patch-vary';
  * @see RFC 9111 §4.1; Django's `vary_on_headers`
  */
 export function varyOnHeaders(...names: string[]): Middleware {
+  refuseRequest('varyOnHeaders', names[0], "varyOnHeaders('Cookie')");
   if (names.length === 0) {
     throw new TypeError("varyOnHeaders() got no header name. Pass one: varyOnHeaders('Cookie').");
   }

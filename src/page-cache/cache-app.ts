@@ -60,11 +60,11 @@ export interface CacheAppOptions extends PageCacheOptions {
 export function cacheApp(
   app: App,
   options?: CacheAppOptions,
-): (req: IncomingMessage, res: ServerResponse) => void;
+): (req: IncomingMessage, res: ServerResponse, next?: undefined) => void;
 export function cacheApp(
   app: Http2App,
   options?: CacheAppOptions,
-): (req: Http2ServerRequest, res: Http2ServerResponse) => void;
+): (req: Http2ServerRequest, res: Http2ServerResponse, next?: undefined) => void;
 export function cacheApp(
   app: (req: never, res: never) => unknown,
   options: CacheAppOptions = {},
@@ -75,7 +75,10 @@ export function cacheApp(
   checkPageOptions('cacheApp', options, { before: checkBefore });
   const currentSettings = settingsFor(options);
   registerSpace(currentSettings);
-  return (req: Request, res: Response) => {
+  // Requests that came from the middleware of an app, and are in the hands of this one.
+  const mounted = new WeakSet<Request>();
+  return (req: Request, res: Response, next?: unknown) => {
+    if (next !== undefined) refuseReturn(req, mounted);
     const settings = currentSettings();
     if (req.method === 'GET' || req.method === 'HEAD') {
       showCountingPreferences(req, res, settings.preferences);
@@ -99,4 +102,14 @@ function checkBefore(before: unknown, option: string): void {
   throw new TypeError(
     `${option} got ${describe(before)}. Give an array of middleware: [morgan('combined')].`,
   );
+}
+
+/** @throws TypeError if the app behind the cache has handed the request to the cache again */
+function refuseReturn(req: Request, mounted: WeakSet<Request>): void {
+  if (mounted.has(req)) {
+    throw new TypeError(
+      'cacheApp(app) is mounted in the app that it stands before. Give it to the server: http.createServer(cacheApp(app)).',
+    );
+  }
+  mounted.add(req);
 }

@@ -1,6 +1,8 @@
+import { describe } from '../arguments/describe';
+import { isPlain } from '../arguments/option-names';
 import type { BaseCache } from '../cache/base-cache';
 import { checkTimeout } from '../cache/timeouts';
-import { asMiddleware, type Middleware } from '../headers/middleware';
+import { asMiddleware, type Middleware, refuseRequest } from '../headers/middleware';
 import { hideTagHeaders, offerCacheTags } from './cache-tags';
 import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { tellAtHead } from './outcomes';
@@ -32,7 +34,18 @@ export interface CachePageOptions
  * app.get('/report/:id', cachePage(60 * 15), showReport);
  */
 export function cachePage(seconds: number | null, options: CachePageOptions = {}): Middleware {
+  refuseRequest('cachePage', seconds, "app.get('/', cachePage(60), handler)");
   checkTimeout(seconds, 'cachePage()');
+  if (typeof options === 'function') {
+    throw new TypeError(
+      'cachePage() got a handler for its options. Mount it behind: cachePage(60), handler.',
+    );
+  }
+  if (isPlain(options) && 'seconds' in options) {
+    throw new TypeError(
+      `cachePage() takes the seconds first. Give them there: cachePage(${describe(options.seconds)}).`,
+    );
+  }
   checkPageOptions('cachePage', options);
   // Alias and prefix are the defaults, not those configured for the site, as in Django.
   const { cache = null, keyPrefix = null } = options;

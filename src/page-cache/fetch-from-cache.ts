@@ -1,4 +1,4 @@
-import { asMiddleware, type Middleware } from '../headers/middleware';
+import { asMiddleware, type Middleware, refuseRequest } from '../headers/middleware';
 import { registerSpace } from './invalidate';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
 import { PageTransaction } from './transaction';
@@ -15,7 +15,9 @@ import { PageTransaction } from './transaction';
  * @throws TypeError when made, if an option makes no sense.
  * @see Django's `FetchFromCacheMiddleware`
  */
-export function fetchFromCache(options?: PageCacheOptions): Middleware {
+export function fetchFromCache(options?: PageCacheOptions, ..._none: never[]): Middleware {
+  // `_none` has TypeScript refuse `app.use(fetchFromCache)`: nothing can be a second argument.
+  refuseRequest('fetchFromCache', options, 'app.use(fetchFromCache())');
   if (options !== undefined) checkPageOptions('fetchFromCache', options);
   const ownSettings = options === undefined ? undefined : settingsFor(options);
   if (ownSettings !== undefined) registerSpace(ownSettings);

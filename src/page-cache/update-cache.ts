@@ -1,4 +1,4 @@
-import { asMiddleware, type Middleware } from '../headers/middleware';
+import { asMiddleware, type Middleware, refuseRequest } from '../headers/middleware';
 import { hideTagHeaders, offerCacheTags } from './cache-tags';
 import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { tellAtHead } from './outcomes';
@@ -25,7 +25,9 @@ import { PageTransaction } from './transaction';
  * app.use(compression(), session(options));
  * app.use(fetchFromCache()); // last, before the routes
  */
-export function updateCache(options: PageCacheOptions = {}): Middleware {
+export function updateCache(options: PageCacheOptions = {}, ..._none: never[]): Middleware {
+  // `_none` has TypeScript refuse `app.use(updateCache)`: nothing can be a second argument.
+  refuseRequest('updateCache', options, 'app.use(updateCache())');
   checkPageOptions('updateCache', options);
   const currentSettings = settingsFor(options);
   registerSpace(currentSettings);

@@ -15,6 +15,7 @@ import {
   condition,
   conditionalGet,
   etag,
+  fetchFromCache,
   getMaxAge,
   hasVaryHeader,
   lastModified,
@@ -178,6 +179,14 @@ const appOptions: CacheAppOptions = {
   ],
 };
 http.createServer(cacheApp(app, appOptions));
+// @ts-expect-error without its parentheses
+app.use(updateCache);
+// @ts-expect-error without its parentheses
+app.use(fetchFromCache);
+// @ts-expect-error without its parentheses
+app.get('/', cachePage, view);
+// @ts-expect-error it stands before the app, not in it
+app.use(cacheApp(app));
 // @ts-expect-error text in place of a predicate
 updateCache({ skip: 'never' });
 // @ts-expect-error whole seconds

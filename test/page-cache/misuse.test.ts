@@ -1,0 +1,132 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  cacheApp,
+  cacheControl,
+  cachePage,
+  condition,
+  etag,
+  fetchFromCache,
+  lastModified,
+  updateCache,
+  varyOnHeaders,
+} from 'cachewright';
+import connect from 'connect';
+import express from 'express';
+import express4 from 'express4';
+import { freshCaches } from '../support/fresh-caches';
+
+freshCaches();
+
+/** What a real server answers to a real request, within a time in which nothing may hang. */
+async function answerOf(app: RequestListener, method = 'GET'): Promise<[number, string]> {
+  const server = createServer(app).listen(0);
+  try {
+    const { port } = server.address() as AddressInfo;
+    const signal = AbortSignal.timeout(10_000);
+    const response = await fetch(`http://127.0.0.1:${port}/`, { method, signal });
+    return [response.status, await response.text()];
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+const tellError: express.ErrorRequestHandler = (error, _req, res, _next) => {
+  res.status(500).send(`${error.name}: ${error.message}`);
+};
+const page: express.RequestHandler = (_req, res) => {
+  res.send('page');
+};
+
+describe.each([
+  ['Express 5', express],
+  ['Express 4', express4 as unknown as typeof express],
+])(
+  'on %s, a factory without its parentheses is an error, and no request hangs (D11)',
+  (_name, makeApp) => {
+    test.each<[string, unknown, string]>([
+      ['updateCache', updateCache, 'Mount what it returns: app.use(updateCache()).'],
+      ['fetchFromCache', fetchFromCache, 'Mount what it returns: app.use(fetchFromCache()).'],
+      ['cachePage', cachePage, "Mount what it returns: app.get('/', cachePage(60), handler)."],
+      ['cacheControl', cacheControl, 'Mount what it returns: cacheControl({ maxAge: 60 }).'],
+      ['varyOnHeaders', varyOnHeaders, "Mount what it returns: varyOnHeaders('Cookie')."],
+      ['condition', condition, 'Mount what it returns: condition((req) => …).'],
+      ['etag', etag, 'Mount what it returns: etag((req) => …).'],
+      ['lastModified', lastModified, 'Mount what it returns: lastModified((req) => …).'],
+    ])('%s', async (name, factory, remedy) => {
+      for (const mount of ['use', 'get'] as const) {
+        const app = makeApp();
+        if (mount === 'use') app.use(factory as express.RequestHandler);
+        else app.get('/', factory as express.RequestHandler, page);
+        app.use(page);
+        app.use(tellError);
+        expect(await answerOf(app)).toEqual([
+          500,
+          `TypeError: ${name} was mounted without its parentheses, and got a request. ${remedy}`,
+        ]);
+      }
+    });
+
+    test.each(['GET', 'POST'])('app.use(cacheApp(app)), with %s', async (method) => {
+      const app = makeApp();
+      app.use(cacheApp(app as never) as unknown as express.RequestHandler);
+      app.use(page);
+      app.use(tellError);
+      const [status, text] = await answerOf(app, method);
+      expect(text).toMatch(
+        /^TypeError: cacheApp\(app\) is mounted in the app that it stands before/,
+      );
+      expect(text).toContain('http.createServer(cacheApp(app))');
+      expect(status).toBe(500);
+    });
+
+    test('another app, with its cache before it, may be mounted', async () => {
+      const inner = makeApp();
+      inner.use(page);
+      const app = makeApp();
+      app.use(cacheApp(inner as never) as unknown as express.RequestHandler);
+      app.use(tellError);
+      expect(await answerOf(app)).toEqual([200, 'page']);
+      expect(await answerOf(app)).toEqual([200, 'page']);
+    });
+  },
+);
+
+test('connectApp.use(cacheApp(connectApp)) does not spin (D11)', async () => {
+  const app = connect();
+  app.use(cacheApp(app) as unknown as connect.SimpleHandleFunction);
+  expect((await answerOf(app))[0]).toBe(500);
+});
+
+test.each<[string, () => unknown, string]>([
+  [
+    "cachePage(60, 'pages')",
+    () => cachePage(60, 'pages' as never),
+    "cachePage(60, { cache: 'pages' })",
+  ],
+  [
+    'cachePage(60, handler)',
+    () => cachePage(60, page as never),
+    'Mount it behind: cachePage(60), handler.',
+  ],
+  [
+    'cachePage(60, { seconds })',
+    () => cachePage(60, { seconds: 5 } as never),
+    'Give them there: cachePage(5)',
+  ],
+  [
+    "updateCache('pages')",
+    () => updateCache('pages' as never),
+    'Give an object: updateCache({ seconds: 60 })',
+  ],
+  ['updateCache(60)', () => updateCache(60 as never), 'got 60 for its options. Give an object'],
+  [
+    'updateCache(null)',
+    () => updateCache(null as never),
+    'got null for its options. Give an object',
+  ],
+])('%s is refused when made (D12)', (_call, make, remedy) => {
+  expect(make).toThrow(TypeError);
+  expect(make).toThrow(remedy);
+});
