@@ -4,6 +4,7 @@ import {
   type StoreOptions,
   type VersionOption,
 } from '../cache/base-cache';
+import { getOptions, storeOptions, versionOptions } from '../cache/call-arguments';
 import { Tags } from '../cache/tags';
 import type { Timeout } from '../cache/timeouts';
 import { LocalTagStore } from './local-tag-store';
@@ -31,40 +32,34 @@ export class DummyCache extends BaseCache {
     fallback: D,
     options?: VersionOption,
   ): Promise<T | D>;
-  override async get(
-    key: string,
-    fallback?: unknown,
-    { version }: VersionOption = {},
-  ): Promise<unknown> {
+  override async get(key: string, fallback?: unknown, options?: VersionOption): Promise<unknown> {
+    const { version } = getOptions(key, fallback, options);
     this.makeAndValidateKey(key, version);
     return fallback;
   }
 
-  override async set(
-    key: string,
-    _value: unknown,
-    _timeout?: Timeout,
-    { version }: StoreOptions = {},
-  ) {
+  override async set(key: string, _value: unknown, timeout?: Timeout, options?: StoreOptions) {
+    const { version } = storeOptions('set', options);
     this.makeAndValidateKey(key, version);
+    this.resolveTimeout(timeout, key);
   }
 
-  override async add(
-    key: string,
-    _value: unknown,
-    _timeout?: Timeout,
-    { version }: StoreOptions = {},
-  ) {
+  override async add(key: string, _value: unknown, timeout?: Timeout, options?: StoreOptions) {
+    const { version } = storeOptions('add', options);
     this.makeAndValidateKey(key, version);
+    this.resolveTimeout(timeout, key);
     return true;
   }
 
-  override async touch(key: string, _timeout?: Timeout, { version }: VersionOption = {}) {
+  override async touch(key: string, timeout?: Timeout, options?: VersionOption) {
+    const { version } = versionOptions('touch', options);
     this.makeAndValidateKey(key, version);
+    this.resolveTimeout(timeout, key);
     return false;
   }
 
-  override async delete(key: string, { version }: VersionOption = {}) {
+  override async delete(key: string, options?: VersionOption) {
+    const { version } = versionOptions('delete', options);
     this.makeAndValidateKey(key, version);
     return false;
   }

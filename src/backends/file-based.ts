@@ -11,6 +11,7 @@ import {
   type StoreOptions,
   type VersionOption,
 } from '../cache/base-cache';
+import { getOptions, storeOptions, versionOptions } from '../cache/call-arguments';
 import { Envelope, isPlaceholder, newHead } from '../cache/envelope';
 import type { FrozenValue } from '../cache/frozen-value';
 import { FILL_SECONDS, type Fill, type FillToken } from '../cache/get-or-set';
@@ -66,11 +67,8 @@ export class FileBasedCache extends BaseCache {
     fallback: D,
     options?: VersionOption,
   ): Promise<T | D>;
-  override async get(
-    key: string,
-    fallback?: unknown,
-    { version }: VersionOption = {},
-  ): Promise<unknown> {
+  override async get(key: string, fallback?: unknown, options?: VersionOption): Promise<unknown> {
+    const { version } = getOptions(key, fallback, options);
     const stored = await this.getStored(key, { version });
     return stored === undefined ? fallback : contentOf(stored);
   }
@@ -88,8 +86,9 @@ export class FileBasedCache extends BaseCache {
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version, tags }: StoreOptions = {},
+    options?: StoreOptions,
   ): Promise<void> {
+    const { version, tags } = storeOptions('set', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const stored = tags === undefined ? value : await this.withTags(value, tags, 'set', key);
     const bytes = this.#codec.encodeBytes(stored, key);
@@ -103,8 +102,9 @@ export class FileBasedCache extends BaseCache {
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version, tags }: StoreOptions = {},
+    options?: StoreOptions,
   ): Promise<boolean> {
+    const { version, tags } = storeOptions('add', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const stored = tags === undefined ? value : await this.withTags(value, tags, 'add', key);
     const bytes = this.#codec.encodeBytes(stored, key);
@@ -126,7 +126,8 @@ export class FileBasedCache extends BaseCache {
   }
 
   /** Atomic, also between processes: whatever is written meanwhile stays as it is. */
-  override async touch(key: string, timeout?: Timeout, { version }: VersionOption = {}) {
+  override async touch(key: string, timeout?: Timeout, options?: VersionOption) {
+    const { version } = versionOptions('touch', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const seconds = this.resolveTimeout(timeout, key);
     const path = this.#store.pathOf(finalKey);
@@ -151,7 +152,8 @@ export class FileBasedCache extends BaseCache {
     });
   }
 
-  override async delete(key: string, { version }: VersionOption = {}) {
+  override async delete(key: string, options?: VersionOption) {
+    const { version } = versionOptions('delete', options);
     const finalKey = this.makeAndValidateKey(key, version);
     return after(this.noteRemovals('delete', [key]), () => this.#removeInTurn(finalKey));
   }
@@ -195,7 +197,8 @@ export class FileBasedCache extends BaseCache {
    * Atomic within the process, not between several; the entry gets the default timeout. Takes
    * fractions.
    */
-  override async incr(key: string, delta = 1, { version }: VersionOption = {}) {
+  override async incr(key: string, delta = 1, options?: VersionOption) {
+    const { version } = versionOptions('incr', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const path = this.#store.pathOf(finalKey);
     return this.#store.inTurn(path, async () => {

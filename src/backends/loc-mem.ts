@@ -9,6 +9,7 @@ import {
   type StoreOptions,
   type VersionOption,
 } from '../cache/base-cache';
+import { getOptions, storeOptions, versionOptions } from '../cache/call-arguments';
 import { Envelope, newHead } from '../cache/envelope';
 import type { FrozenValue } from '../cache/frozen-value';
 import { type Fill, type FillToken, tagged } from '../cache/get-or-set';
@@ -143,11 +144,8 @@ export class LocMemCache extends BaseCache {
     fallback: D,
     options?: VersionOption,
   ): Promise<T | D>;
-  override async get(
-    key: string,
-    fallback?: unknown,
-    { version }: VersionOption = {},
-  ): Promise<unknown> {
+  override async get(key: string, fallback?: unknown, options?: VersionOption): Promise<unknown> {
+    const { version } = getOptions(key, fallback, options);
     const entry = this.#use(this.makeAndValidateKey(key, version));
     return entry === undefined ? fallback : this.#thaw(entry.value!);
   }
@@ -156,8 +154,9 @@ export class LocMemCache extends BaseCache {
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version, tags }: StoreOptions = {},
+    options?: StoreOptions,
   ): Promise<void> {
+    const { version, tags } = storeOptions('set', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const frozen = this.#freezeWithTags(value, tags, key, 'set');
     this.#put(finalKey, frozen, this.resolveTimeout(timeout, key));
@@ -167,8 +166,9 @@ export class LocMemCache extends BaseCache {
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version, tags }: StoreOptions = {},
+    options?: StoreOptions,
   ): Promise<boolean> {
+    const { version, tags } = storeOptions('add', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const frozen = this.#freezeWithTags(value, tags, key, 'add');
     const seconds = this.resolveTimeout(timeout, key);
@@ -177,7 +177,8 @@ export class LocMemCache extends BaseCache {
     return true;
   }
 
-  override async touch(key: string, timeout?: Timeout, { version }: VersionOption = {}) {
+  override async touch(key: string, timeout?: Timeout, options?: VersionOption) {
+    const { version } = versionOptions('touch', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const seconds = this.resolveTimeout(timeout, key);
     const entry = this.#live(finalKey);
@@ -187,7 +188,8 @@ export class LocMemCache extends BaseCache {
     return true;
   }
 
-  override async delete(key: string, { version }: VersionOption = {}) {
+  override async delete(key: string, options?: VersionOption) {
+    const { version } = versionOptions('delete', options);
     const finalKey = this.makeAndValidateKey(key, version);
     // In the memory of this process it is done at once.
     this.noteRemovals('delete', [key]);
@@ -198,12 +200,14 @@ export class LocMemCache extends BaseCache {
     this.#store.clear();
   }
 
-  override async hasKey(key: string, { version }: VersionOption = {}) {
+  override async hasKey(key: string, options?: VersionOption) {
+    const { version } = versionOptions('hasKey', options);
     return this.#live(this.makeAndValidateKey(key, version)) !== undefined;
   }
 
   /** Atomic within the process; keeps the entry's expiry. Takes fractions. */
-  override async incr(key: string, delta = 1, { version }: VersionOption = {}) {
+  override async incr(key: string, delta = 1, options?: VersionOption) {
+    const { version } = versionOptions('incr', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const entry = this.#use(finalKey);
     const value = entry === undefined ? undefined : this.#thawWithTags(entry);

@@ -6,6 +6,7 @@ import {
   CacheUnavailableError,
   CacheValueError,
 } from '../errors';
+import { checkCallOptions, keysOf, storeOptions, versionOptions } from './call-arguments';
 import { emitWarningAtCaller } from './caller';
 import { withDeadline } from './deadline';
 import { Envelope } from './envelope';
@@ -17,7 +18,7 @@ import { after, type MaybePromise } from './maybe-promise';
 import type { MessageBus } from './message-bus';
 import { SharedTagStore } from './shared-tag-store';
 import { SoftPurges } from './soft-purges';
-import { nameOfPrefix, nameOfRemoval, nameOfUrl, tagNames } from './tag-names';
+import { nameOfPrefix, nameOfRemoval, nameOfUrl, PAGE_KEY_STEM, tagNames } from './tag-names';
 import { type PurgeMode, Tags, type Validity } from './tags';
 import { checkTimeout, type Timeout } from './timeouts';
 import { ValueCodec } from './value-codec';
@@ -139,6 +140,9 @@ export interface LatestValue {
   readonly leftMs: number | null | undefined;
 }
 
+/** Kinds of page keys of which a cache warns at most. */
+const MAX_WARNED_PAGES = 20;
+
 /** What `setMany` takes: an object, or pairs such as a Map gives. */
 export type Entries = Readonly<Record<string, unknown>> | Iterable<readonly [string, unknown]>;
 
@@ -167,6 +171,8 @@ export abstract class BaseCache {
   readonly #getOrSet = new GetOrSet(this);
   /** What is still being done after an answer was given. */
   readonly #afterwork = new Set<Promise<unknown>>();
+  /** Page keys, without their digests, of which a warning was given. */
+  readonly #warnedPages = new Set<string>();
   #tags: Tags | undefined;
 
   /**
@@ -259,7 +265,8 @@ export abstract class BaseCache {
   }
 
   /** Whether a live entry has this key; one that holds `null` counts. */
-  async hasKey(key: string, { version }: VersionOption = {}): Promise<boolean> {
+  async hasKey(key: string, options?: VersionOption): Promise<boolean> {
+    const { version } = versionOptions('hasKey', options);
     return (await this.get(key, undefined, { version })) !== undefined;
   }
 
@@ -288,6 +295,7 @@ export abstract class BaseCache {
     timeout?: Timeout,
     options: GetOrSetOptions<T> = {},
   ): Promise<T> {
+    checkCallOptions('getOrSet', options, ['version', 'tags', 'mustBeCurrent']);
     const { version, tags, mustBeCurrent } = options;
     const call = `getOrSet(${JSON.stringify(key)})`;
     if (fallback === undefined) {
@@ -324,9 +332,10 @@ export abstract class BaseCache {
   /** The entries that exist, by the caller's keys. Keys that have none are left out. */
   async getMany<T = unknown>(
     keys: Iterable<string>,
-    { version }: VersionOption = {},
+    options?: VersionOption,
   ): Promise<Record<string, T>> {
-    const unique = [...new Set(keys)];
+    const { version } = versionOptions('getMany', options);
+    const unique = keysOf('getMany', keys);
     const values = await Promise.all(
       unique.map((key) => this.get<T>(key, undefined as T, { version })),
     );
@@ -338,11 +347,8 @@ export abstract class BaseCache {
    *
    * @returns the keys that could not be stored, on backends that can tell; else `[]`.
    */
-  async setMany(
-    entries: Entries,
-    timeout?: Timeout,
-    { version, tags }: StoreOptions = {},
-  ): Promise<string[]> {
+  async setMany(entries: Entries, timeout?: Timeout, options?: StoreOptions): Promise<string[]> {
+    const { version, tags } = storeOptions('setMany', options);
     for (const [key, value] of toPairs(entries)) {
       await this.set(key, value, timeout, { version, tags });
     }
@@ -350,8 +356,9 @@ export abstract class BaseCache {
   }
 
   /** Removes these entries. */
-  async deleteMany(keys: Iterable<string>, { version }: VersionOption = {}): Promise<void> {
-    await Promise.all([...new Set(keys)].map((key) => this.delete(key, { version })));
+  async deleteMany(keys: Iterable<string>, options?: VersionOption): Promise<void> {
+    const { version } = versionOptions('deleteMany', options);
+    await Promise.all(keysOf('deleteMany', keys).map((key) => this.delete(key, { version })));
   }
 
   /**
@@ -361,7 +368,8 @@ export abstract class BaseCache {
    * @throws {@link CacheKeyNotFoundError} If there is no live entry; none is created.
    * @throws {@link CacheValueError} If the entry is not a number.
    */
-  async incr(key: string, delta = 1, { version }: VersionOption = {}): Promise<number> {
+  async incr(key: string, delta = 1, options?: VersionOption): Promise<number> {
+    const { version } = versionOptions('incr', options);
     const value = await this.get(key, undefined, { version });
     const sum = this.addTo(key, value, delta, delta < 0 ? 'decr' : 'incr');
     await this.set(key, sum, undefined, { version });
@@ -379,7 +387,8 @@ export abstract class BaseCache {
    * @returns the new version
    * @throws {@link CacheKeyNotFoundError} If there is no entry at the old version.
    */
-  async incrVersion(key: string, delta = 1, { version }: VersionOption = {}): Promise<number> {
+  async incrVersion(key: string, delta = 1, options?: VersionOption): Promise<number> {
+    const { version } = versionOptions('incrVersion', options);
     const from = version ?? this.version;
     if (typeof from !== 'number') {
       throw new TypeError(
@@ -409,11 +418,9 @@ export abstract class BaseCache {
    * @throws TypeError if `tags` is no list, or one of them not a string, or empty; what the backend
    *   throws: nothing is purged for certain then.
    */
-  async invalidateTags(
-    tags: Iterable<string>,
-    { mode = 'hard' }: PurgeOptions = {},
-  ): Promise<void> {
-    await this.tags.purge(tagNames(tags, 'invalidateTags()'), checkMode(mode), true);
+  async invalidateTags(tags: Iterable<string>, options?: PurgeOptions): Promise<void> {
+    const mode = modeOf('invalidateTags', options);
+    await this.tags.purge(tagNames(tags, 'invalidateTags()'), mode, true);
   }
 
   /**
@@ -422,8 +429,9 @@ export abstract class BaseCache {
    *
    * @param url - Absolute, as the visitor's browser shows it: `https://shop.example/list?page=2`.
    */
-  async invalidateUrl(url: string, { mode = 'hard' }: PurgeOptions = {}): Promise<void> {
-    await this.tags.purge([nameOfUrl(url)], checkMode(mode), false);
+  async invalidateUrl(url: string | URL, options?: PurgeOptions): Promise<void> {
+    const mode = modeOf('invalidateUrl', options);
+    await this.tags.purge([nameOfUrl(textOf(url))], mode, false);
   }
 
   /**
@@ -433,8 +441,9 @@ export abstract class BaseCache {
    * @param prefix - Whole directories of a path, ending in a slash: `/shop/`; or a URL of one. `/`:
    *   all pages.
    */
-  async invalidatePrefix(prefix: string, { mode = 'hard' }: PurgeOptions = {}): Promise<void> {
-    await this.tags.purge([nameOfPrefix(prefix)], checkMode(mode), false);
+  async invalidatePrefix(prefix: string | URL, options?: PurgeOptions): Promise<void> {
+    const mode = modeOf('invalidatePrefix', options);
+    await this.tags.purge([nameOfPrefix(textOf(prefix))], mode, false);
   }
 
   /**
@@ -469,11 +478,23 @@ export abstract class BaseCache {
   }
 
   /**
-   * Warns of a final key that Memcached would refuse, so that a site can move there.
+   * Warns of a final key that Memcached would refuse, so that a site can move there. Of pages it warns
+   * once for each key prefix, as all of them share the fault.
    * Override it to accept such keys silently, or to throw.
    */
   validateKey(finalKey: string): void {
-    for (const fault of keyFaults(finalKey)) emitWarningAtCaller(new CacheKeyWarning(fault));
+    const faults = keyFaults(finalKey);
+    if (faults.length === 0 || this.#hasWarnedOfPage(finalKey)) return;
+    for (const fault of faults) emitWarningAtCaller(new CacheKeyWarning(fault));
+  }
+
+  #hasWarnedOfPage(finalKey: string): boolean {
+    if (!finalKey.includes(PAGE_KEY_STEM)) return false;
+    // The digests of URL and headers tell pages of one prefix apart.
+    const kind = finalKey.replace(/\.(?:GET|HEAD)(?=\.)|\b[0-9a-f]{32}\b/g, '');
+    if (this.#warnedPages.has(kind) || this.#warnedPages.size >= MAX_WARNED_PAGES) return true;
+    this.#warnedPages.add(kind);
+    return false;
   }
 
   /** The final key, after {@link BaseCache.validateKey} has seen it. */
@@ -878,6 +899,22 @@ function kindOf(value: unknown): string {
   return value instanceof Envelope ? 'a value with tags' : `a ${typeof value}`;
 }
 
+function textOf(url: string | URL): string {
+  return url instanceof URL ? url.href : url;
+}
+
+function modeOf(method: string, options: unknown): PurgeMode {
+  if (options === 'hard' || options === 'soft') {
+    throw new TypeError(
+      `${method}() got ${describe(options)} for its options. Give an object: { mode: '${options}' }.`,
+    );
+  }
+  if (options === undefined) return 'hard';
+  checkCallOptions(method, options, ['mode']);
+  const { mode = 'hard' } = options as PurgeOptions;
+  return checkMode(mode);
+}
+
 function checkMode(mode: PurgeMode): PurgeMode {
   if (mode === 'hard' || mode === 'soft') return mode;
   throw new TypeError(`mode is ${JSON.stringify(mode)}. Give 'hard' or 'soft'.`);
@@ -890,6 +927,11 @@ export function contentOf(stored: unknown): unknown {
 
 /** Pairs of what `setMany` was given. */
 export function toPairs(entries: Entries): (readonly [string, unknown])[] {
+  if (typeof entries !== 'object' || entries === null) {
+    throw new TypeError(
+      `setMany() got ${describe(entries)} for its entries. Give an object: { a: 1, b: 2 }.`,
+    );
+  }
   return Symbol.iterator in entries
     ? [...(entries as Iterable<readonly [string, unknown]>)]
     : Object.entries(entries);

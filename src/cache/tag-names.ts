@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { describe } from '../arguments/describe';
 import { remembering } from '../memo';
 
 /** The counter of everything. */
@@ -35,11 +36,10 @@ export function tagName(tag: string): string {
 
 /** The counters of tags of the site's own, each once. @param what - The method that was given them. */
 export function tagNames(tags: Iterable<string>, what: string): string[] {
-  // Its letters would do as tags.
-  if (typeof tags === 'string') {
-    throw new TypeError(
-      `${what} got the tags ${JSON.stringify(tags)}. Give a list: [${JSON.stringify(tags)}].`,
-    );
+  // The letters of a text would do as tags.
+  if (typeof tags !== 'object' || tags === null || !(Symbol.iterator in tags)) {
+    const example = typeof tags === 'string' ? JSON.stringify(tags) : "'product:42'";
+    throw new TypeError(`${what} got the tags ${describe(tags)}. Give a list: [${example}].`);
   }
   return [...new Set([...tags].map(tagName))];
 }

@@ -1,3 +1,6 @@
+import { describe } from '../arguments/describe';
+import { isPlain } from '../arguments/option-names';
+
 /**
  * How long an entry lives, in seconds: `undefined` the backend's default, `null` until evicted,
  * `0` or less expired at once.
@@ -7,8 +10,9 @@ export type Timeout = number | null | undefined;
 /** Returns `timeout` if it is one; throws a `TypeError` that names `what` otherwise. */
 export function checkTimeout(timeout: unknown, what: string): number | null {
   if (timeout === null || (typeof timeout === 'number' && Number.isFinite(timeout))) return timeout;
+  const order = isPlain(timeout) ? ' Options come after it, as the next argument.' : '';
   throw new TypeError(
-    `${what} got the timeout ${describe(timeout)}. Give finite seconds, or null for no expiry.`,
+    `${what} got the timeout ${describe(timeout)}. Give finite seconds, or null for no expiry.${order}`,
   );
 }
 
@@ -20,8 +24,4 @@ export function isExpiredAtOnce(seconds: number | null): boolean {
 /** The instant, in epoch milliseconds, at which an entry written now expires; `Infinity`: never. */
 export function expiryOf(seconds: number | null): number {
   return seconds === null ? Number.POSITIVE_INFINITY : Date.now() + seconds * 1000;
-}
-
-function describe(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }

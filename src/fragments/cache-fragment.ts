@@ -1,3 +1,4 @@
+import { describe } from '../arguments/describe';
 import { type FragmentOptions, FragmentRequest } from './fragment-request';
 import { storedFragment } from './stored-fragment';
 
@@ -30,6 +31,11 @@ export async function cacheFragment(
   render: () => string | Promise<string>,
   options: FragmentOptions = {},
 ): Promise<string> {
+  if (typeof render !== 'function') {
+    throw new TypeError(
+      `Fragment ${JSON.stringify(name)} got ${describe(render)} in place of the function that renders it. Give one: () => '<p>…</p>'.`,
+    );
+  }
   const request = new FragmentRequest(timeout, name, varyOn, options);
   const make = async () => {
     try {

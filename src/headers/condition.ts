@@ -117,8 +117,9 @@ function instantOf(date: Date | string): number {
   const at =
     typeof date === 'string' ? (parseHttpDate(date) ?? parseIsoDate(date)) : date.getTime?.();
   if (Number.isFinite(at)) return at!;
+  const remedy = typeof date === 'number' ? `Return new Date(${date})` : 'Return a valid Date';
   throw new TypeError(
-    `The date of last modification is ${typeof date === 'string' ? JSON.stringify(date) : String(date)}. Return a valid Date, or null if it is not known.`,
+    `The date of last modification is ${typeof date === 'string' ? JSON.stringify(date) : String(date)}. ${remedy}, or null if it is not known.`,
   );
 }
 

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { describe } from '../arguments/describe';
 import { currentScope, followedScope, followRenders } from '../cache/render-scope';
 import type { Response } from '../headers/middleware';
 import { onResponseHead } from '../headers/on-response-head';
@@ -42,6 +43,11 @@ export function cacheTags(first: Response | string, ...others: string[]): void {
     currentScope()?.addTags(tags);
     return;
   }
+  if (typeof first !== 'object' || first === null) {
+    throw new TypeError(
+      `cacheTags() got ${describe(first)} as a tag. Give strings: cacheTags('product:42').`,
+    );
+  }
   checkTags(others);
   addTags(first, others);
   // Of the pages, it is the one that is named.
@@ -55,10 +61,15 @@ export function addTags(res: Response, tags: readonly string[]): void {
   for (const tag of tags) tagged[TAGS].add(tag);
 }
 
-function checkTags(tags: readonly string[]): void {
+function checkTags(tags: readonly unknown[]): void {
   for (const tag of tags) {
+    if (typeof tag === 'object' && tag !== null && 'getHeader' in tag) {
+      throw new TypeError(
+        "cacheTags() got a response behind a tag. The response comes first: cacheTags(res, 'product:42').",
+      );
+    }
     if (typeof tag !== 'string' || tag === '') {
-      throw new TypeError(`cacheTags() got ${JSON.stringify(tag) ?? String(tag)}. Give strings.`);
+      throw new TypeError(`cacheTags() got ${describe(tag)}. Give strings.`);
     }
   }
 }

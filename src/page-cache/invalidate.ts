@@ -29,10 +29,11 @@ export function registerSpace(currentSettings: () => PageSettings): void {
  * @param url - Absolute, as the visitor's browser shows it: `https://shop.example/list?page=2`.
  * @throws TypeError if `url` is not absolute; what a backend threw, once all others are done.
  */
-export async function invalidate(url: string): Promise<void> {
+export async function invalidate(url: string | URL): Promise<void> {
+  const absolute = url instanceof URL ? url.href : url;
   // Throws where no page cache was made yet, too.
-  nameOfUrl(url);
-  await purgeEverywhere(({ targetRule }) => [nameOfUrl(targetRule?.(url) ?? url)], false);
+  nameOfUrl(absolute);
+  await purgeEverywhere(({ targetRule }) => [nameOfUrl(targetRule?.(absolute) ?? absolute)], false);
 }
 
 /** Purges what has these names, from every cache in which this process keeps pages. */

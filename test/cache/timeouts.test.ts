@@ -14,7 +14,7 @@ test.each([
   ['10', '"10"'],
   [true, 'true'],
   [undefined, 'undefined'],
-  [{}, '[object Object]'],
+  [{}, 'an object'],
 ])('%p is none, and the error shows what it was (CONV-04)', (timeout, shown) => {
   expect(() => checkTimeout(timeout, 'Key "k"')).toThrow(TypeError);
   expect(() => checkTimeout(timeout, 'Key "k"')).toThrow(`Key "k" got the timeout ${shown}`);

@@ -3,10 +3,13 @@ import type { AddressInfo } from 'node:net';
 import {
   cacheApp,
   cacheControl,
+  cacheFragment,
   cachePage,
+  caches,
   condition,
   etag,
   fetchFromCache,
+  invalidate,
   lastModified,
   updateCache,
   varyOnHeaders,
@@ -15,6 +18,7 @@ import connect from 'connect';
 import express from 'express';
 import express4 from 'express4';
 import { freshCaches } from '../support/fresh-caches';
+import { visit } from '../support/visit';
 
 freshCaches();
 
@@ -129,4 +133,35 @@ test.each<[string, () => unknown, string]>([
 ])('%s is refused when made (D12)', (_call, make, remedy) => {
   expect(make).toThrow(TypeError);
   expect(make).toThrow(remedy);
+});
+
+test('lastModified(() => Date.now()) is told to return a Date (D12)', async () => {
+  const app = express();
+  app.get('/', lastModified((() => 1_700_000_000_000) as never), page);
+  app.use(tellError);
+  const [status, text] = await answerOf(app);
+  expect(status).toBe(500);
+  expect(text).toContain('Return new Date(1700000000000), or null');
+});
+
+test("cacheFragment(500, 'sidebar', [], 'x') names the function (D12)", async () => {
+  const shown = cacheFragment(500, 'sidebar', [], '<p>' as never);
+  await expect(shown).rejects.toThrow(TypeError);
+  await expect(cacheFragment(500, 'sidebar', [], '<p>' as never)).rejects.toThrow(
+    'Fragment "sidebar" got "<p>" in place of the function that renders it.',
+  );
+});
+
+test('a page is purged by a URL object, too', async () => {
+  let renders = 0;
+  const app = express();
+  app.use(cachePage(60), (_req, res) => void res.send(`${++renders}`));
+  const ask = () => visit(app, '/page');
+  const url = new URL('http://www.example.com/page');
+  await ask().expect('1');
+  await ask().expect('1');
+  await invalidate(url);
+  await ask().expect('2');
+  await caches.default.invalidateUrl(url);
+  await ask().expect('3');
 });

@@ -20,6 +20,7 @@ import { stopClock } from '../support/clock';
 import { freshCaches } from '../support/fresh-caches';
 import { makeOrigin } from '../support/origin';
 import { pageApp } from '../support/page-app';
+import { catchWarnings } from '../support/process-warnings';
 import { settled } from '../support/settled';
 import { STACKS } from '../support/stacks';
 import { visit } from '../support/visit';
@@ -269,6 +270,24 @@ describe('options', () => {
     'cachePage(%p) is refused when made',
     (seconds) => expect(() => cachePage(seconds as never)).toThrow(/cachePage\(\)/),
   );
+});
+
+describe('a key prefix with a blank', () => {
+  const warnings = catchWarnings();
+
+  test('is warned of, and floods no log', async () => {
+    const { app, origin } = pageApp((res, _call, req) => res.end(req.headers['accept-language']), {
+      options: { keyPrefix: 'my shop', cache: new LocMemCache('blank prefix') },
+    });
+    for (let i = 0; i < 20; i += 1) {
+      await visit(app, `/${i % 2}`).set('Accept-Language', `x${i}`);
+      await visit(app, `/${i % 2}`).set('Accept-Language', `x${i}`);
+    }
+    expect(origin.calls).toBe(20);
+    const { length } = warnings;
+    expect(warnings[0]).toMatchObject({ code: 'CACHEWRIGHT_KEY' });
+    expect(length).toBeLessThanOrEqual(3);
+  });
 });
 
 test('the alias is looked up at each use (PAGE-52)', async () => {

@@ -603,6 +603,14 @@ describe('what cannot be purged by', () => {
     await expect(purge()).rejects.toThrow(message);
   });
 
+  test('cacheTags() names the order of its arguments (D12)', () => {
+    const res = { getHeader() {} } as unknown as ServerResponse;
+    expect(() => cacheTags('product:42', res as never)).toThrow(
+      "The response comes first: cacheTags(res, 'product:42').",
+    );
+    expect(() => cacheTags(5 as never)).toThrow('cacheTags() got 5 as a tag. Give strings');
+  });
+
   test.each([42, '', undefined, null])('res.cacheTags(%j) is one, too', (tag) => {
     const res = {} as ServerResponse;
     expect(() => cacheTags(res, 'fine', tag as never)).toThrow(

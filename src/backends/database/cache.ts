@@ -12,6 +12,7 @@ import {
   toPairs,
   type VersionOption,
 } from '../../cache/base-cache';
+import { getOptions, keysOf, storeOptions, versionOptions } from '../../cache/call-arguments';
 import { Envelope, isEnvelope, newHead } from '../../cache/envelope';
 import type { FrozenValue } from '../../cache/frozen-value';
 import { FILL_SECONDS, type Fill, type FillToken } from '../../cache/get-or-set';
@@ -121,11 +122,8 @@ export class DatabaseCache extends ServerCache {
     fallback: D,
     options?: VersionOption,
   ): Promise<T | D>;
-  override async get(
-    key: string,
-    fallback?: unknown,
-    { version }: VersionOption = {},
-  ): Promise<unknown> {
+  override async get(key: string, fallback?: unknown, options?: VersionOption): Promise<unknown> {
+    const { version } = getOptions(key, fallback, options);
     const stored = await this.getStored(key, { version });
     return stored === undefined ? fallback : contentOf(stored);
   }
@@ -140,8 +138,9 @@ export class DatabaseCache extends ServerCache {
 
   override async getMany<T = unknown>(
     keys: Iterable<string>,
-    { version }: VersionOption = {},
+    options?: VersionOption,
   ): Promise<Record<string, T>> {
+    const { version } = versionOptions('getMany', options);
     const finalKeys = new Map(
       [...keys].map((key) => [key, this.makeAndValidateKey(key, version)] as const),
     );
@@ -167,8 +166,8 @@ export class DatabaseCache extends ServerCache {
     return collect([...finalKeys.keys()], values);
   }
 
-  override hasKey(key: string, options: VersionOption = {}): Promise<boolean> {
-    return this.#hasKey(key, options, 'read');
+  override async hasKey(key: string, options?: VersionOption): Promise<boolean> {
+    return this.#hasKey(key, versionOptions('hasKey', options), 'read');
   }
 
   /** @internal */
@@ -194,8 +193,9 @@ export class DatabaseCache extends ServerCache {
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version, tags }: StoreOptions = {},
+    options?: StoreOptions,
   ): Promise<void> {
+    const { version, tags } = storeOptions('set', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const seconds = this.resolveTimeout(timeout, key);
     const stored = tags === undefined ? value : await this.withTags(value, tags, 'set', key);
@@ -209,8 +209,9 @@ export class DatabaseCache extends ServerCache {
   override async setMany(
     entries: Entries,
     timeout?: Timeout,
-    { version, tags }: StoreOptions = {},
+    options?: StoreOptions,
   ): Promise<string[]> {
+    const { version, tags } = storeOptions('setMany', options);
     const failure = { operation: 'setMany' };
     const seconds = this.resolveTimeout(timeout, 'setMany()');
     const expiresAt = expiryOf(seconds);
@@ -250,8 +251,9 @@ export class DatabaseCache extends ServerCache {
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version, tags }: StoreOptions = {},
+    options?: StoreOptions,
   ): Promise<boolean> {
+    const { version, tags } = storeOptions('add', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const seconds = this.resolveTimeout(timeout, key);
     const stored = tags === undefined ? value : await this.withTags(value, tags, 'add', key);
@@ -274,11 +276,8 @@ export class DatabaseCache extends ServerCache {
     }
   }
 
-  override async touch(
-    key: string,
-    timeout?: Timeout,
-    { version }: VersionOption = {},
-  ): Promise<boolean> {
+  override async touch(key: string, timeout?: Timeout, options?: VersionOption): Promise<boolean> {
+    const { version } = versionOptions('touch', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const seconds = this.resolveTimeout(timeout, key);
     const failure = { operation: 'touch', key };
@@ -301,7 +300,8 @@ export class DatabaseCache extends ServerCache {
     return isLive && this.write(place.guard, failure, () => touch(false), false);
   }
 
-  override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
+  override async delete(key: string, options?: VersionOption): Promise<boolean> {
+    const { version } = versionOptions('delete', options);
     const finalKey = this.makeAndValidateKey(key, version);
     if (!isStorableKey(finalKey)) return false;
     const { table, guard } = this.#placeFor('write');
@@ -311,11 +311,9 @@ export class DatabaseCache extends ServerCache {
     );
   }
 
-  override async deleteMany(
-    keys: Iterable<string>,
-    { version }: VersionOption = {},
-  ): Promise<void> {
-    const unique = [...new Set(keys)];
+  override async deleteMany(keys: Iterable<string>, options?: VersionOption): Promise<void> {
+    const { version } = versionOptions('deleteMany', options);
+    const unique = keysOf('deleteMany', keys);
     const all = new Set(unique.map((key) => this.makeAndValidateKey(key, version)));
     const finalKeys = [...all].filter(isStorableKey);
     if (finalKeys.length === 0) return;
@@ -328,7 +326,8 @@ export class DatabaseCache extends ServerCache {
     );
   }
 
-  override async incr(key: string, delta = 1, { version }: VersionOption = {}): Promise<number> {
+  override async incr(key: string, delta = 1, options?: VersionOption): Promise<number> {
+    const { version } = versionOptions('incr', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const operation = delta < 0 ? 'decr' : 'incr';
     const place = this.#placeFor('write');

@@ -9,6 +9,7 @@ import {
   toPairs,
   type VersionOption,
 } from '../../cache/base-cache';
+import { getOptions, keysOf, storeOptions, versionOptions } from '../../cache/call-arguments';
 import { Envelope, isEnvelope, newHead } from '../../cache/envelope';
 import type { FrozenValue } from '../../cache/frozen-value';
 import { FILL_SECONDS, type Fill, type FillToken } from '../../cache/get-or-set';
@@ -140,11 +141,8 @@ export class MemcachedCache extends ServerCache {
     fallback: D,
     options?: VersionOption,
   ): Promise<T | D>;
-  override async get(
-    key: string,
-    fallback?: unknown,
-    { version }: VersionOption = {},
-  ): Promise<unknown> {
+  override async get(key: string, fallback?: unknown, options?: VersionOption): Promise<unknown> {
+    const { version } = getOptions(key, fallback, options);
     const stored = await this.getStored(key, { version });
     return stored === undefined ? fallback : contentOf(stored);
   }
@@ -164,8 +162,9 @@ export class MemcachedCache extends ServerCache {
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version, tags }: StoreOptions = {},
+    options?: StoreOptions,
   ): Promise<void> {
+    const { version, tags } = storeOptions('set', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const expiration = expirationOf(this.resolveTimeout(timeout, key));
     const stored = tags === undefined ? value : await this.withTags(value, tags, 'set', key);
@@ -179,8 +178,9 @@ export class MemcachedCache extends ServerCache {
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version, tags }: StoreOptions = {},
+    options?: StoreOptions,
   ): Promise<boolean> {
+    const { version, tags } = storeOptions('add', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const expiration = expirationOf(this.resolveTimeout(timeout, key));
     const stored = tags === undefined ? value : await this.withTags(value, tags, 'add', key);
@@ -204,11 +204,8 @@ export class MemcachedCache extends ServerCache {
     }
   }
 
-  override async touch(
-    key: string,
-    timeout?: Timeout,
-    { version }: VersionOption = {},
-  ): Promise<boolean> {
+  override async touch(key: string, timeout?: Timeout, options?: VersionOption): Promise<boolean> {
+    const { version } = versionOptions('touch', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const extras = touchExtras(expirationOf(this.resolveTimeout(timeout, key)));
     const node = this.#cluster.nodeOf(finalKey);
@@ -224,7 +221,8 @@ export class MemcachedCache extends ServerCache {
     return (await this.opened(finalKey, this.decode(answer.value, failure))) !== undefined;
   }
 
-  override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
+  override async delete(key: string, options?: VersionOption): Promise<boolean> {
+    const { version } = versionOptions('delete', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const node = this.#cluster.nodeOf(finalKey);
     const work = (asker: Asker) => deleteItem(asker, finalKey);
@@ -246,9 +244,10 @@ export class MemcachedCache extends ServerCache {
 
   override async getMany<T = unknown>(
     keys: Iterable<string>,
-    { version }: VersionOption = {},
+    options?: VersionOption,
   ): Promise<Record<string, T>> {
-    const unique = [...new Set(keys)];
+    const { version } = versionOptions('getMany', options);
+    const unique = keysOf('getMany', keys);
     const finalKeys = unique.map((key) => this.makeAndValidateKey(key, version));
     const stored: unknown[] = new Array(unique.length).fill(undefined);
     await this.#eachNode(finalKeys, async (node, places) => {
@@ -275,8 +274,9 @@ export class MemcachedCache extends ServerCache {
   override async setMany(
     entries: Entries,
     timeout?: Timeout,
-    { version, tags }: StoreOptions = {},
+    options?: StoreOptions,
   ): Promise<string[]> {
+    const { version, tags } = storeOptions('setMany', options);
     // Of keys given twice, the last entry counts.
     const pairs = [...new Map(toPairs(entries))];
     const all = tags === undefined ? pairs : await this.allWithTags(pairs, tags);
@@ -305,11 +305,9 @@ export class MemcachedCache extends ServerCache {
     return failed;
   }
 
-  override async deleteMany(
-    keys: Iterable<string>,
-    { version }: VersionOption = {},
-  ): Promise<void> {
-    const unique = [...new Set(keys)];
+  override async deleteMany(keys: Iterable<string>, options?: VersionOption): Promise<void> {
+    const { version } = versionOptions('deleteMany', options);
+    const unique = keysOf('deleteMany', keys);
     const finalKeys = unique.map((key) => this.makeAndValidateKey(key, version));
     await after(this.noteRemovals('deleteMany', unique), () =>
       this.#eachNode(finalKeys, async (node, places) => {
@@ -327,7 +325,8 @@ export class MemcachedCache extends ServerCache {
    *
    * @throws TypeError if `delta` is no integer; else as in {@link BaseCache.incr}.
    */
-  override async incr(key: string, delta = 1, { version }: VersionOption = {}): Promise<number> {
+  override async incr(key: string, delta = 1, options?: VersionOption): Promise<number> {
+    const { version } = versionOptions('incr', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const method = delta < 0 ? 'decr' : 'incr';
     const call = `${method}(${JSON.stringify(key)})`;

@@ -11,6 +11,7 @@ import {
   toPairs,
   type VersionOption,
 } from '../../cache/base-cache';
+import { getOptions, keysOf, storeOptions, versionOptions } from '../../cache/call-arguments';
 import type { Deadline } from '../../cache/deadline';
 import { Envelope, isEnvelope, newHead } from '../../cache/envelope';
 import type { FrozenValue } from '../../cache/frozen-value';
@@ -108,11 +109,8 @@ export class RedisCache extends ServerCache {
     fallback: D,
     options?: VersionOption,
   ): Promise<T | D>;
-  override async get(
-    key: string,
-    fallback?: unknown,
-    { version }: VersionOption = {},
-  ): Promise<unknown> {
+  override async get(key: string, fallback?: unknown, options?: VersionOption): Promise<unknown> {
+    const { version } = getOptions(key, fallback, options);
     const stored = await this.getStored(key, { version });
     return stored === undefined ? fallback : contentOf(stored);
   }
@@ -131,8 +129,9 @@ export class RedisCache extends ServerCache {
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version, tags }: StoreOptions = {},
+    options?: StoreOptions,
   ): Promise<void> {
+    const { version, tags } = storeOptions('set', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const stored = tags === undefined ? value : await this.withTags(value, tags, 'set', key);
     const bytes = this.codec.encodeBytes(stored, key);
@@ -150,8 +149,9 @@ export class RedisCache extends ServerCache {
     key: string,
     value: unknown,
     timeout?: Timeout,
-    { version, tags }: StoreOptions = {},
+    options?: StoreOptions,
   ): Promise<boolean> {
+    const { version, tags } = storeOptions('add', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const stored = tags === undefined ? value : await this.withTags(value, tags, 'add', key);
     const bytes = this.codec.encodeBytes(stored, key);
@@ -181,11 +181,8 @@ export class RedisCache extends ServerCache {
     }
   }
 
-  override async touch(
-    key: string,
-    timeout?: Timeout,
-    { version }: VersionOption = {},
-  ): Promise<boolean> {
+  override async touch(key: string, timeout?: Timeout, options?: VersionOption): Promise<boolean> {
+    const { version } = versionOptions('touch', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const seconds = this.#seconds(timeout, key);
     const failure = { operation: 'touch', key };
@@ -210,7 +207,8 @@ export class RedisCache extends ServerCache {
     return (await this.opened(finalKey, this.#valueOf(answer, failure))) !== undefined;
   }
 
-  override async delete(key: string, { version }: VersionOption = {}): Promise<boolean> {
+  override async delete(key: string, options?: VersionOption): Promise<boolean> {
+    const { version } = versionOptions('delete', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const work = async (client: RedisClient) => (await client.call('unlink', finalKey)) === 1;
     return after(this.noteRemovals('delete', [key]), () =>
@@ -239,8 +237,8 @@ export class RedisCache extends ServerCache {
     }
   }
 
-  override hasKey(key: string, options: VersionOption = {}): Promise<boolean> {
-    return this.#hasKey(key, options, false);
+  override async hasKey(key: string, options?: VersionOption): Promise<boolean> {
+    return this.#hasKey(key, versionOptions('hasKey', options), false);
   }
 
   /** @internal */
@@ -270,9 +268,10 @@ export class RedisCache extends ServerCache {
 
   override async getMany<T = unknown>(
     keys: Iterable<string>,
-    { version }: VersionOption = {},
+    options?: VersionOption,
   ): Promise<Record<string, T>> {
-    const unique = [...new Set(keys)];
+    const { version } = versionOptions('getMany', options);
+    const unique = keysOf('getMany', keys);
     const finalKeys = unique.map((key) => this.makeAndValidateKey(key, version));
     return (await this.#valuesOf(unique, finalKeys, await this.#readMany(finalKeys))) as Record<
       string,
@@ -307,8 +306,9 @@ export class RedisCache extends ServerCache {
   override async setMany(
     entries: Entries,
     timeout?: Timeout,
-    { version, tags }: StoreOptions = {},
+    options?: StoreOptions,
   ): Promise<string[]> {
+    const { version, tags } = storeOptions('setMany', options);
     const puts = new Map<string, { key: string; bytes: Buffer }>();
     const pairs = toPairs(entries);
     for (const [key, stored] of tags === undefined ? pairs : await this.allWithTags(pairs, tags)) {
@@ -327,8 +327,9 @@ export class RedisCache extends ServerCache {
     return failed.map((finalKey) => puts.get(finalKey)!.key);
   }
 
-  override async deleteMany(keys: Iterable<string>, { version }: VersionOption = {}) {
-    const unique = [...new Set(keys)];
+  override async deleteMany(keys: Iterable<string>, options?: VersionOption) {
+    const { version } = versionOptions('deleteMany', options);
+    const unique = keysOf('deleteMany', keys);
     const finalKeys = new Set(unique.map((key) => this.makeAndValidateKey(key, version)));
     await after(this.noteRemovals('deleteMany', unique), () =>
       this.#writeMany({ operation: 'deleteMany' }, [...finalKeys], (client, own) =>
@@ -338,7 +339,8 @@ export class RedisCache extends ServerCache {
   }
 
   /** Atomic among all processes; keeps the entry's expiry. Takes whole numbers alone. */
-  override async incr(key: string, delta = 1, { version }: VersionOption = {}): Promise<number> {
+  override async incr(key: string, delta = 1, options?: VersionOption): Promise<number> {
+    const { version } = versionOptions('incr', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const method = delta < 0 ? 'decr' : 'incr';
     if (!Number.isSafeInteger(delta)) {
@@ -378,7 +380,8 @@ export class RedisCache extends ServerCache {
    * @param pattern - A `\` before a character means the character itself.
    * @throws TypeError if the alias's `keyFunction` hides the key.
    */
-  async *keys(pattern = '*', { version = this.version }: VersionOption = {}) {
+  async *keys(pattern = '*', options?: VersionOption) {
+    const { version = this.version } = versionOptions('keys', options);
     const frame = new KeyFrame(this.keyFunction, this.keyPrefix, version);
     for await (const finalKeys of scan(
       this.#topology,
@@ -394,10 +397,8 @@ export class RedisCache extends ServerCache {
    *
    * @returns how many there were
    */
-  async deletePattern(
-    pattern: string,
-    { version = this.version }: VersionOption = {},
-  ): Promise<number> {
+  async deletePattern(pattern: string, options?: VersionOption): Promise<number> {
+    const { version = this.version } = versionOptions('deletePattern', options);
     const frame = new KeyFrame(this.keyFunction, this.keyPrefix, version);
     // Before they are removed, so that pages being made now are not stored.
     const names = namesOfRemovals(/^[^*?[\\]*/.exec(pattern)![0]);
@@ -406,7 +407,8 @@ export class RedisCache extends ServerCache {
   }
 
   /** Seconds an entry has left; `null`: no expiry; `undefined`: there is none. */
-  async ttl(key: string, { version }: VersionOption = {}): Promise<number | null | undefined> {
+  async ttl(key: string, options?: VersionOption): Promise<number | null | undefined> {
+    const { version } = versionOptions('ttl', options);
     const finalKey = this.makeAndValidateKey(key, version);
     const [ms, isInEnvelope] = await this.#read(
       { operation: 'ttl', key },

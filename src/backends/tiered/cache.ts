@@ -10,6 +10,7 @@ import {
   toPairs,
   type VersionOption,
 } from '../../cache/base-cache';
+import { getOptions, keysOf, versionOptions } from '../../cache/call-arguments';
 import type { FrozenValue } from '../../cache/frozen-value';
 import type { Fill, FillToken } from '../../cache/get-or-set';
 import type { Version } from '../../cache/keys';
@@ -126,12 +127,8 @@ export class TieredCache extends BaseCache {
     fallback: D,
     options?: VersionOption,
   ): Promise<T | D>;
-  override async get(
-    key: string,
-    fallback?: unknown,
-    options: VersionOption = {},
-  ): Promise<unknown> {
-    const stored = await this.getStored(key, options);
+  override async get(key: string, fallback?: unknown, options?: VersionOption): Promise<unknown> {
+    const stored = await this.getStored(key, getOptions(key, fallback, options));
     return stored === undefined ? fallback : contentOf(stored);
   }
 
@@ -143,6 +140,7 @@ export class TieredCache extends BaseCache {
   }
 
   override async hasKey(key: string, options: VersionOption = {}): Promise<boolean> {
+    versionOptions('hasKey', options);
     const isHere = (await this.#storedHere(this.makeKey(key, options.version))) !== undefined;
     // Not by a replica, as get() is not: it may lag behind.
     return isHere || ((await this.shared.hasKeyLatest(key, options)) && this.#kept.isEmpty);
@@ -153,7 +151,8 @@ export class TieredCache extends BaseCache {
     keys: Iterable<string>,
     options: VersionOption = {},
   ): Promise<Record<string, T>> {
-    const unique = [...new Set(keys)];
+    versionOptions('getMany', options);
+    const unique = keysOf('getMany', keys);
     const values = new Map<string, unknown>();
     const here = unique.map(async (key) => {
       const stored = await this.#storedHere(this.makeKey(key, options.version));
@@ -211,8 +210,8 @@ export class TieredCache extends BaseCache {
     return this.#remove([key], options, () => this.shared.delete(key, options));
   }
 
-  override deleteMany(keys: Iterable<string>, options: VersionOption = {}): Promise<void> {
-    const unique = [...new Set(keys)];
+  override async deleteMany(keys: Iterable<string>, options: VersionOption = {}): Promise<void> {
+    const unique = keysOf('deleteMany', keys);
     return this.#remove(unique, options, () => this.shared.deleteMany(unique, options));
   }
 
