@@ -1,9 +1,9 @@
 import { describe } from '../arguments/describe';
 import { isPlain } from '../arguments/option-names';
 import type { BaseCache } from '../cache/base-cache';
-import { checkTimeout } from '../cache/timeouts';
 import { asMiddleware, type Middleware, refuseRequest } from '../headers/middleware';
 import { hideTagHeaders, offerCacheTags } from './cache-tags';
+import { checkPageSeconds } from './check-page-options';
 import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
@@ -35,7 +35,7 @@ export interface CachePageOptions
  */
 export function cachePage(seconds: number | null, options: CachePageOptions = {}): Middleware {
   refuseRequest('cachePage', seconds, "app.get('/', cachePage(60), handler)");
-  checkTimeout(seconds, 'cachePage()');
+  checkPageSeconds(seconds, 'cachePage()');
   if (typeof options === 'function') {
     throw new TypeError(
       'cachePage() got a handler for its options. Mount it behind: cachePage(60), handler.',

@@ -100,6 +100,23 @@ const OTHER_NAMES: OtherNames = {
   ...Object.fromEntries(Object.keys(KEY_CHECKS).map((name) => [name, `key: { ${name} }`])),
 };
 
+const DAY = 24 * 60 * 60;
+
+/** A lifetime of pages. Warns of one that looks like milliseconds. */
+export function checkPageSeconds(value: unknown, option: string): void {
+  const seconds = checkTimeout(value, option);
+  if (seconds === null || seconds < 300_000) return;
+  // Lifetimes of days are whole days. Minutes in milliseconds are whole thousands.
+  const isLong = seconds > 366 * DAY;
+  const isOdd = seconds % DAY !== 0 && (seconds >= 1_000_000 || seconds % 1000 === 0);
+  if (!isLong && !isOdd) return;
+  const days = Math.round(seconds / DAY);
+  process.emitWarning(
+    `${option} got ${seconds}, which is ${days} days. It counts in seconds, not in milliseconds: did you mean ${seconds / 1000}?`,
+    { type: 'PageCacheWarning', code: 'CACHEWRIGHT_MILLISECONDS' },
+  );
+}
+
 const PAGE_CHECKS: Checks<PageCacheOptions> = {
   cache: must(
     (value) =>
@@ -108,7 +125,7 @@ const PAGE_CHECKS: Checks<PageCacheOptions> = {
       typeof (value as { readonly get?: unknown }).get === 'function',
     'Give an alias or a backend.',
   ),
-  seconds: checkTimeout,
+  seconds: checkPageSeconds,
   browserSeconds: must(
     (value) => Number.isInteger(value) && (value as number) >= 0,
     'Give whole seconds, 0 or more.',

@@ -18,6 +18,7 @@ import connect from 'connect';
 import express from 'express';
 import express4 from 'express4';
 import { freshCaches } from '../support/fresh-caches';
+import { catchWarnings } from '../support/process-warnings';
 import { visit } from '../support/visit';
 
 freshCaches();
@@ -164,4 +165,29 @@ test('a page is purged by a URL object, too', async () => {
   await ask().expect('2');
   await caches.default.invalidateUrl(url);
   await ask().expect('3');
+});
+
+describe('a lifetime that looks like milliseconds (D12)', () => {
+  const warnings = catchWarnings();
+
+  test.each([15 * 60 * 1000, 3600 * 1000, 24 * 3600 * 1000, 1_234_567])(
+    '%d is warned of',
+    (time) => {
+      cachePage(time);
+      updateCache({ seconds: time });
+      expect(warnings).toMatchObject([
+        { code: 'CACHEWRIGHT_MILLISECONDS', message: expect.stringContaining('cachePage() got') },
+        { code: 'CACHEWRIGHT_MILLISECONDS', message: expect.stringContaining('seconds }) got') },
+      ]);
+    },
+  );
+
+  test.each([null, 0, -1, 60, 3600, 86_400, 250_000, 7 * 86_400, 30 * 86_400, 365 * 86_400])(
+    '%p is not',
+    (time) => {
+      cachePage(time);
+      updateCache({ seconds: time });
+      expect(warnings).toEqual([]);
+    },
+  );
 });
