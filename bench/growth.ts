@@ -18,6 +18,7 @@ import { LRUCache } from 'lru-cache';
 import { msgpackSerializer } from '../src/cache/serializers';
 import { namesOfPage } from '../src/cache/tag-names';
 import { caches, configureCaches } from '../src/index';
+import { InputValues } from '../src/page-cache/inputs/input-values';
 import { settingsFor } from '../src/page-cache/page-settings';
 import { storeResponse } from '../src/page-cache/page-store';
 import { pageKeyFor } from '../src/page-cache/request-key';
@@ -214,11 +215,15 @@ async function storePage(i: number): Promise<void> {
     staleWhileRevalidate: 0,
     staleIfError: 0,
     mustRevalidate: false,
+    added: [],
+    removed: [],
+    privacy: undefined,
     alwaysValidate: false,
   });
   const key = pageKeyFor({} as never, url, 'GET', settings());
+  const values = new InputValues({} as never, {} as never, {}, settings());
   const { counters } = await caches.default.tags.note(namesOfPage(url));
-  await storeResponse(settings(), { key, vary: [], headers: {}, response }, () => counters);
+  await storeResponse(settings(), { key, inputs: [], values, response }, () => counters);
 }
 
 async function pauseOf(contender: Contender, what: string, entries: number): Promise<Pause> {

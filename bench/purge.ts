@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { namesOfPage, tagName } from '../src/cache/tag-names';
 import type { Counters } from '../src/cache/tags';
 import { type BaseCache, caches, configureCaches } from '../src/index';
+import { InputValues } from '../src/page-cache/inputs/input-values';
 import { settingsFor } from '../src/page-cache/page-settings';
 import { storeResponse } from '../src/page-cache/page-store';
 import { pageKeyFor } from '../src/page-cache/request-key';
@@ -76,10 +77,14 @@ async function storePage(url: string, counters: Counters): Promise<void> {
     staleWhileRevalidate: 0,
     staleIfError: 0,
     mustRevalidate: false,
+    added: [],
+    removed: [],
+    privacy: undefined,
     alwaysValidate: false,
   });
   const key = pageKeyFor({} as never, url, 'GET', settings());
-  await storeResponse(settings(), { key, vary: [], headers: {}, response }, () => counters);
+  const values = new InputValues({} as never, {} as never, {}, settings());
+  await storeResponse(settings(), { key, inputs: [], values, response }, () => counters);
 }
 
 async function measure(server: RedisServer, pages: number): Promise<void> {

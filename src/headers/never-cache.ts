@@ -1,3 +1,4 @@
+import { markForClients } from './for-clients';
 import { asMiddleware, withoutOptions } from './middleware';
 import { onResponseHead } from './on-response-head';
 import { addNeverCacheHeaders } from './patch-freshness';
@@ -11,7 +12,10 @@ import { addNeverCacheHeaders } from './patch-freshness';
  */
 export const neverCache = withoutOptions(
   asMiddleware('neverCache', (_req, res, next) => {
-    onResponseHead(res, () => addNeverCacheHeaders(res));
+    onResponseHead(res, () => {
+      addNeverCacheHeaders(res);
+      markForClients(res);
+    });
     next();
   }),
 );

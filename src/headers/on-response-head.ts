@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Response } from './middleware';
 
-type HeadArguments = [
+export type HeadArguments = [
   statusCode: number,
   reasonOrHeaders?: string | HeadHeaders,
   headers?: HeadHeaders,
@@ -106,7 +106,7 @@ class HeadWatch {
 }
 
 /** Puts status and headers given to `writeHead` on the response, overriding what was set before. */
-function takeHead(res: ServerResponse, args: HeadArguments): void {
+export function takeHead(res: ServerResponse, args: HeadArguments): void {
   const [statusCode, reasonOrHeaders, headersAfterReason] = args;
   res.statusCode = statusCode;
   if (typeof reasonOrHeaders === 'string') {

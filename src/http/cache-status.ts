@@ -14,6 +14,10 @@ export interface CacheOutcome {
   readonly ttl?: number;
   /** What else there is to tell, above all why the answer was not stored. */
   readonly detail?: string;
+  /** The input of the page that decided, such as `req.ip`. */
+  readonly input?: string;
+  /** The file that has read it. It is never sent to clients. */
+  readonly reader?: string;
 }
 
 /**
@@ -23,7 +27,7 @@ export interface CacheOutcome {
  * @see RFC 9211 §2
  */
 export function formatCacheStatus(name: string, outcome: CacheOutcome): string {
-  const { hit, fwd, fwdStatus, stored, collapsed, ttl, detail } = outcome;
+  const { hit, fwd, fwdStatus, stored, collapsed, ttl, detail, input } = outcome;
   let text = name;
   if (hit) text += '; hit';
   else if (fwd !== undefined) text += `; fwd=${fwd}`;
@@ -32,5 +36,6 @@ export function formatCacheStatus(name: string, outcome: CacheOutcome): string {
   if (collapsed) text += '; collapsed';
   if (ttl !== undefined) text += `; ttl=${ttl}`;
   if (detail !== undefined) text += `; detail=${detail}`;
+  if (input !== undefined) text += `; input="${input.replace(/[^\w.$\-*%()]/g, '?')}"`;
   return text;
 }

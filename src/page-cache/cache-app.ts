@@ -1,13 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { describe } from '../arguments/describe';
-import type { Next, Request, Response } from '../headers/middleware';
+import type { Handler, Next, Request, Response } from '../headers/middleware';
 import { hideTagHeaders, offerCacheTags } from './cache-tags';
+import { observeBefore } from './inputs/observe-before';
 import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { tellAtHead } from './outcomes';
-import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
+import {
+  checkPageOptions,
+  type PageCacheOptions,
+  type PageSettings,
+  settingsFor,
+} from './page-settings';
 import { showCountingPreferences } from './preference-rules';
 import { type FrontedApp, standBefore } from './request-origin';
+import { BeforeChain } from './run-before';
 import { PageTransaction } from './transaction';
 
 /** An Express or Connect app, or any handler of a server of Node. */
@@ -77,22 +84,32 @@ export function cacheApp(
   registerSpace(currentSettings);
   // Requests that came from the middleware of an app, and are in the hands of this one.
   const mounted = new WeakSet<Request>();
+  const { before = [] } = options;
+  const chain = new BeforeChain(app, before as readonly Handler[]);
+  const isOutermost = before.length === 0;
+  const place = { hasStateBefore: false };
   return (req: Request, res: Response, next?: unknown) => {
     if (next !== undefined) refuseReturn(req, mounted);
     const settings = currentSettings();
     if (req.method === 'GET' || req.method === 'HEAD') {
       showCountingPreferences(req, res, settings.preferences);
-      const transaction = new PageTransaction(req, res, settings, null, app as FrontedApp);
-      void transaction.lookUp(() => void app(req as never, res as never));
-      return;
+      if (isOutermost) return answer(req, res, settings);
+      observeBefore(req, res, place);
+      return chain.run(req, res, () => answer(req, res, settings));
     }
     standBefore(req, app as FrontedApp);
     offerCacheTags(res);
     tellAtHead(req, res, settings, { fwd: 'method' });
     hideTagHeaders(res, settings);
     invalidateOnSuccess(req, res, settings);
-    app(req as never, res as never);
+    chain.run(req, res, () => void app(req as never, res as never));
   };
+
+  function answer(req: Request, res: Response, settings: PageSettings): void {
+    const fronted = { app: app as FrontedApp, isOutermost };
+    const transaction = new PageTransaction(req, res, settings, null, fronted);
+    void transaction.lookUp(() => void app(req as never, res as never));
+  }
 }
 
 function checkBefore(before: unknown, option: string): void {

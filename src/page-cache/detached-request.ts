@@ -65,7 +65,10 @@ export function runDetached(
   // Ours should not be the one too many, of which Node would warn.
   res.setMaxListeners(res.getMaxListeners() + 1);
   res.once('close', () => {
-    if (!run.isComplete) run.land({ kind: 'failed' });
+    if (run.isComplete) return;
+    // Answered by middleware that lets no request without a visitor pass, such as a login.
+    const isAnswered = res.writableEnded && res.statusCode < 500;
+    run.land(isAnswered ? { kind: 'uncacheable', isLasting: false } : { kind: 'failed' });
   });
   serverOf(original)?.emit('request', req, res);
 }

@@ -11,7 +11,7 @@ export type Landing =
   | {
       readonly kind: 'stored';
       readonly variant: string;
-      readonly vary: readonly string[];
+      readonly inputs: readonly string[];
       readonly response: StoredResponse;
       /** Of its tags, and of its removals; `undefined` if they are not known. */
       readonly counters: Counters | undefined;
@@ -140,6 +140,7 @@ export class PageFlights {
   readonly #flights = new Map<string, Flight>();
   readonly #storedAt = new LRUCache<string, number>({ max: REMEMBERED_PAGES });
   readonly #uncacheableUntil = new LRUCache<string, number>({ max: REMEMBERED_PAGES });
+  readonly #unrefreshableUntil = new LRUCache<string, number>({ max: REMEMBERED_PAGES });
   readonly #failures = new LRUCache<string, Failures>({ max: REMEMBERED_PAGES });
 
   static of(cache: BaseCache): PageFlights {
@@ -197,6 +198,15 @@ export class PageFlights {
   markStored(key: string): void {
     this.#uncacheableUntil.delete(key);
     this.#failures.delete(key);
+  }
+
+  /** Whether a refresh in the background did not bring the page, so that a visitor has to render it. */
+  isUnrefreshable(key: string, now: number): boolean {
+    return now < (this.#unrefreshableUntil.get(key) ?? 0);
+  }
+
+  markUnrefreshable(key: string, now: number): void {
+    this.#unrefreshableUntil.set(key, now + UNCACHEABLE_MS);
   }
 
   /** Whether the handlers failed for this page a short while ago, and are to be left alone. */

@@ -9,7 +9,8 @@ export interface FrameParts {
   readonly key: string;
   readonly url: string;
   readonly variant: string;
-  readonly vary: readonly string[];
+  /** Names of the URL's inputs, sorted. */
+  readonly inputs: readonly string[];
   readonly response: ResponseParts | undefined;
   readonly expiresAt: number;
   readonly generation: number;
@@ -35,13 +36,13 @@ export interface FrameParts {
  * | 56 | 4 | length of the text |
  * | 60 | 4 | length of the body |
  * | 64 | 4 | CRC-32 of all the rest |
- * | 68 | | text: key, URL, variant, vary list, counters, reason, then names and values, one a line, UTF-8 |
+ * | 68 | | text: key, URL, variant, inputs, counters, extras, reason, then names and values, one a line, UTF-8 |
  * | | | body |
  */
 const HEAD_LENGTH = 68;
 const CRC_OFFSET = 64;
 const MAGIC = 0x43575047;
-const VERSION = 2;
+const VERSION = 3;
 
 const HAS_RESPONSE = 1;
 const MUST_REVALIDATE = 2;
@@ -50,21 +51,30 @@ const ALWAYS_VALIDATE = 4;
 const CONTENT_LENGTH = 'content-length';
 
 /** Lines of the text that stand before the header fields; the reason is the last of them. */
-const FIXED_LINES = 6;
+const FIXED_LINES = 7;
+const EXTRAS_LINE = 5;
 const REASON_LINE = FIXED_LINES - 1;
 
 export function encodeFrame({
   key,
   url,
   variant,
-  vary,
+  inputs,
   response,
   expiresAt,
   generation,
   counters,
 }: FrameParts): Buffer {
   const tags = JSON.stringify([...counters]);
-  const lines = [key, url, variant, vary.join(','), tags, response?.reason ?? ''];
+  const lines = [
+    key,
+    url,
+    variant,
+    inputs.join(','),
+    tags,
+    extrasOf(response),
+    response?.reason ?? '',
+  ];
   if (response !== undefined) {
     const { fields } = response;
     for (let i = 0; i < fields.length; i += 2) {
@@ -109,17 +119,19 @@ export function decodeFrame(bytes: Uint8Array): FrameParts | undefined {
   if (checksum(frame) !== frame.readUInt32BE(CRC_OFFSET)) return undefined;
   const lines = frame.toString('utf8', HEAD_LENGTH, bodyStart).split('\n');
   if (lines.length < FIXED_LINES || (lines.length - FIXED_LINES) % 2 !== 0) return undefined;
-  const [key, url, variant, vary, tags] = lines as [string, string, string, string, string];
+  const [key, url, variant, names, tags] = lines as [string, string, string, string, string];
   const counters = countersOf(tags);
   if (counters === undefined) return undefined;
-  const response = responseOf(frame, lines, bodyStart);
+  const extras = extrasIn(lines[EXTRAS_LINE]!);
+  if (extras === undefined) return undefined;
+  const response = responseOf(frame, lines, extras, bodyStart);
   // Sending it would throw, or put the connection out of step.
   if (response !== undefined && !isSendable(response)) return undefined;
   return {
     key,
     url,
     variant,
-    vary: vary === '' ? [] : vary.split(','),
+    inputs: names === '' ? [] : names.split(','),
     generation: frame.readDoubleBE(8),
     expiresAt: frame.readDoubleBE(16),
     counters,
@@ -141,9 +153,43 @@ function countersOf(tags: string): Counters | undefined {
   }
 }
 
+/** What few responses have, besides their fields. */
+type Extras = Pick<ResponseParts, 'added' | 'removed' | 'privacy'>;
+
+const NO_EXTRAS: Extras = { added: [], removed: [], privacy: undefined };
+
+function extrasOf(response: ResponseParts | undefined): string {
+  if (response === undefined) return '';
+  const { added, removed, privacy } = response;
+  const isPlain = added.length === 0 && removed.length === 0 && privacy === undefined;
+  return isPlain ? '' : JSON.stringify([added, removed, privacy ?? null]);
+}
+
+function extrasIn(line: string): Extras | undefined {
+  if (line === '') return NO_EXTRAS;
+  try {
+    const [added, removed, privacy] = JSON.parse(line) as unknown[];
+    const areTexts = (list: unknown): list is string[] =>
+      Array.isArray(list) && list.every((item) => typeof item === 'string' && isFieldText(item));
+    const areLines = (list: unknown): list is FieldList =>
+      Array.isArray(list) && list.every((item) => areTexts(item) || areTexts([item]));
+    if (!areLines(added) || !areTexts(removed) || added.length % 2 !== 0) return undefined;
+    if (
+      ![...removed, ...added.filter((_, i) => i % 2 === 0)].every((name) => isToken(String(name)))
+    ) {
+      return undefined;
+    }
+    if (privacy !== null && !areTexts(privacy)) return undefined;
+    return { added, removed, privacy: privacy ?? undefined };
+  } catch {
+    return undefined;
+  }
+}
+
 function responseOf(
   frame: Buffer,
   lines: readonly string[],
+  extras: Extras,
   bodyStart: number,
 ): ResponseParts | undefined {
   const flags = frame.readUInt8(5);
@@ -153,6 +199,7 @@ function responseOf(
     status: frame.readUInt16BE(6),
     reason: lines[REASON_LINE] ?? '',
     fields: fieldsOf(lines),
+    ...extras,
     body: frame.subarray(bodyStart),
     storedAt: frame.readDoubleBE(24),
     staleAt: frame.readDoubleBE(32),

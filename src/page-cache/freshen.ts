@@ -4,6 +4,7 @@ import { type HeaderValue, headerLines } from '../http/header-value';
 import { hopByHopFields } from '../http/hop-by-hop';
 import { formatHttpDate } from '../http/http-date';
 import { parseVary } from '../http/vary';
+import type { Head } from './head-changes';
 import type { FieldList, StoredResponse } from './stored-response';
 
 /**
@@ -22,16 +23,20 @@ const OF_THE_BODY = new Set([
  * The fields of a stored response, brought up to date by a head that confirms it: the fields that
  * were sent take the place of those stored.
  *
+ * @param head - The fields that the code inside has sent.
  * @see RFC 9111 §3.2, §4.3.4
  */
-export function updatedFields(stored: StoredResponse, res: ServerResponse, now: number): FieldList {
+export function updatedFields(
+  stored: StoredResponse,
+  head: Head,
+  res: ServerResponse,
+  now: number,
+): FieldList {
   const isHopByHop = hopByHopFields(res.getHeader('connection') as string | undefined);
   const sent = new Map<string, string | readonly string[]>();
-  for (const name of res.getHeaderNames()) {
+  for (const [name, value] of head) {
     if (isHopByHop(name) || OF_THE_BODY.has(name)) continue;
-    const value = res.getHeader(name)!;
-    // A list of our own, for that of the response may still grow.
-    sent.set(name, Array.isArray(value) ? [...value] : String(value));
+    sent.set(name, value);
   }
   // The date of the head, which Node adds only as it is sent.
   if (res.sendDate && !sent.has('date')) sent.set('date', formatHttpDate(now));

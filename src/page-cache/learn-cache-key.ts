@@ -1,14 +1,15 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { Request, Response } from '../headers/middleware';
 import type { HeaderValue } from '../http/header-value';
 import { withCountingCookies } from './cookie-rules';
+import { InputValues } from './inputs/input-values';
+import { headersOf } from './inputs/watched-headers';
 import {
   checkPageOptions,
   type PageCacheOptions,
   type PageSettings,
   settingsFor,
 } from './page-settings';
-import { findResponse, keepVaryList } from './page-store';
+import { findResponse, keepInputs } from './page-store';
 import { withCountingPreferences } from './preference-rules';
 import {
   absoluteUrl,
@@ -20,7 +21,6 @@ import {
   withRewrittenTarget,
 } from './request-key';
 import { varyingNames } from './varying-names';
-import { headersOf } from './watched-headers';
 
 /** Which page cache a key belongs to. What is omitted is as `configurePageCache` has set it. */
 export type PageKeyOptions = Pick<
@@ -42,12 +42,18 @@ export async function learnCacheKey(
 ): Promise<string> {
   checkPageOptions('learnCacheKey', options);
   const settings = settingsFor(options)();
-  const key = pageKeyOf(req, req.method === 'HEAD' ? 'HEAD' : 'GET', settings);
-  const headers = countingHeaders(req, settings);
+  const method = req.method === 'HEAD' ? 'HEAD' : 'GET';
+  const key = pageKeyOf(req, method, settings);
+  const values = valuesOf(req, settings);
   const names = varyingNames(res.getHeader('vary') as HeaderValue, settings);
-  const vary = headers[REWRITTEN_TARGET] === undefined ? names : [REWRITTEN_TARGET, ...names];
-  await keepVaryList(settings, key, vary, Date.now() + (settings.seconds ?? 0) * 1000);
-  return variantKey(key, variantOf(vary, headers, settings));
+  const inputs = values.of(REWRITTEN_TARGET) === undefined ? names : [REWRITTEN_TARGET, ...names];
+  const expiresAt = Date.now() + (settings.seconds ?? 0) * 1000;
+  // The list is that of the URL, whichever method it was learnt from (Django's `learn_cache_key`).
+  if (method === 'HEAD') {
+    await keepInputs(settings, pageKeyOf(req, 'GET', settings), inputs, expiresAt);
+  }
+  const list = await keepInputs(settings, key, inputs, expiresAt);
+  return variantKey(key, variantOf(list.inputs, values));
 }
 
 /**
@@ -65,9 +71,9 @@ export async function getCacheKey(
   checkPageOptions('getCacheKey', options);
   const settings = settingsFor(options)();
   const key = pageKeyOf(req, method, settings);
-  const headers = countingHeaders(req, settings);
-  const { vary } = await findResponse(settings, key, headers);
-  return vary === undefined ? null : variantKey(key, variantOf(vary, headers, settings));
+  const values = valuesOf(req, settings);
+  const { inputs } = await findResponse(settings, key, values);
+  return inputs === undefined ? null : variantKey(key, variantOf(inputs, values));
 }
 
 function pageKeyOf(req: Request, method: 'GET' | 'HEAD', settings: PageSettings): PageKey {
@@ -78,10 +84,11 @@ function pageKeyOf(req: Request, method: 'GET' | 'HEAD', settings: PageSettings)
   return pageKeyFor(req, url, method, settings);
 }
 
-function countingHeaders(
-  req: Request,
-  { cookies, preferences }: PageSettings,
-): IncomingHttpHeaders {
+function valuesOf(req: Request, settings: PageSettings): InputValues {
+  const { cookies, preferences } = settings;
   const preferring = withCountingPreferences(req, headersOf(req), preferences);
-  return withRewrittenTarget(req, withCountingCookies(preferring, cookies));
+  const headers = withRewrittenTarget(req, withCountingCookies(preferring, cookies));
+  // Where Express has no part in it, a request knows no response, and there is no state on one.
+  const { res = {} } = req as { res?: object };
+  return new InputValues(req, res as Response, headers, settings);
 }

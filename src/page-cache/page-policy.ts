@@ -52,7 +52,7 @@ export interface RequestFacts {
 
 /** Stored without being told to, and patched, as in Django. */
 const DEFAULT_STATUS = 200;
-/** Patched, though never stored, as in Django. */
+/** Never stored. */
 const NOT_MODIFIED = 304;
 
 /**
@@ -184,7 +184,8 @@ export function ageOrigin(
   receivedAt: number,
   { initialAge: age }: PageTerms,
 ): number | undefined {
-  if (!isPatched) return receivedAt / 1000 - age;
+  // One that was made elsewhere goes on counting (PAGE-24).
+  if (!isPatched || field('age') !== undefined) return receivedAt / 1000 - age;
   const maxAge = directiveSeconds(parseCacheControl(field('cache-control')), 'max-age');
   const expiresAt = parseHttpDate(field('expires'));
   if (maxAge === undefined || expiresAt === undefined) return undefined;

@@ -4,9 +4,9 @@ import { decodeFrame, encodeFrame, type FrameParts } from './frame';
 import { StoredResponse } from './stored-response';
 
 /**
- * What the cache holds under a page's key: the headers the page varies on, and the response for
- * this key, if there is one. The record without varying headers answers a page that varies on
- * nothing in one look-up; for a page that varies it leads on to the variants.
+ * What the cache holds under a page's key: the inputs of the URL, and the response for this key, if
+ * there is one. The record of the variant without any input answers a page that depends on nothing in
+ * one look-up. For other pages it leads on to the variants.
  */
 export class PageRecord implements FrozenValue, FrameParts {
   /** Memory it takes in local memory, roughly. */
@@ -19,16 +19,16 @@ export class PageRecord implements FrozenValue, FrameParts {
     readonly key: string,
     /** Absolute URL it was stored for. */
     readonly url: string,
-    /** Varying headers it was stored for, see `variantOf`. */
+    /** Values of the inputs it was stored for, see `variantOf`. */
     readonly variant: string,
-    /** Names of the headers the page varies on: lower case, sorted. */
-    readonly vary: readonly string[],
+    /** Names of the inputs of the URL, sorted. */
+    readonly inputs: readonly string[],
     readonly response: StoredResponse | undefined,
     /** When the record as a whole is of no more use, epoch milliseconds. */
     readonly expiresAt: number,
     /**
-     * Ties the variants of a page to its vary list: those of another list, gone or replaced, are
-     * out of reach, although their keys come to be the same again.
+     * Ties the variants of a URL to its list of inputs. Variants of a list that was lost or purged
+     * are out of reach, although their keys may be the same again.
      */
     readonly generation: number,
     /** Of its tags, as they stood when the response began to be made. */
@@ -46,9 +46,9 @@ export class PageRecord implements FrozenValue, FrameParts {
   static from(bytes: Uint8Array): PageRecord | undefined {
     const parts = decodeFrame(bytes);
     if (parts === undefined) return undefined;
-    const { key, url, variant, vary, expiresAt, generation, counters } = parts;
+    const { key, url, variant, inputs, expiresAt, generation, counters } = parts;
     const response = parts.response && new StoredResponse(parts.response);
-    return new PageRecord(key, url, variant, vary, response, expiresAt, generation, counters);
+    return new PageRecord(key, url, variant, inputs, response, expiresAt, generation, counters);
   }
 
   toBytes(): Buffer {

@@ -1,10 +1,11 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import type { BaseCache, FrozenPlace } from '../cache/base-cache';
 import { isPlaceholder } from '../cache/envelope';
 import { after, type MaybePromise } from '../cache/maybe-promise';
+import { namesOfPage } from '../cache/tag-names';
 import type { Counters, Validity } from '../cache/tags';
 import { hasValidator } from '../http/storability';
+import { type InputValues, isStateInput, limitInputs, STATE_NAMES } from './inputs/input-values';
 import { readFrozen } from './page-reads';
 import { PageRecord } from './page-record';
 import {
@@ -13,8 +14,14 @@ import {
   type PageSettings,
   reportFailure,
 } from './page-settings';
-import { borneOf, type CurrentCounters, readCounters, validityOfRecord } from './page-tags';
-import { type PageKey, REWRITTEN_TARGET, variantKey, variantOf } from './request-key';
+import {
+  areCurrent,
+  borneOf,
+  type CurrentCounters,
+  readCounters,
+  validityOfRecord,
+} from './page-tags';
+import { type Inputs, type PageKey, REWRITTEN_TARGET, variantKey, variantOf } from './request-key';
 import type { StoredResponse } from './stored-response';
 
 /** What the cache knows of a page, for the headers of one request. */
@@ -23,27 +30,27 @@ export interface PageLookup {
   readonly response: StoredResponse | undefined;
   /** Of the response's tags, as it bears them. */
   readonly counters: Counters | undefined;
-  /** Names of the headers the page varies on; `undefined` if nothing is known of the URL. */
-  readonly vary: readonly string[] | undefined;
-  /** Where a response to these headers is kept, as far as is known. */
+  /** Names of the inputs of the URL; `undefined` if nothing is known of it. */
+  readonly inputs: readonly string[] | undefined;
+  /** Where a response to a request with these inputs is kept, as far as is known. */
   readonly storageKey: string;
   /** Whether the backend did not answer. */
   readonly isBlind: boolean;
 }
 
 /**
- * Looks up the response stored for this page and these request headers. A page that does not vary
- * takes one look-up, one that varies two. A backend that fails is a miss.
+ * Looks up the response stored for this page and the inputs of this request. A page without inputs
+ * takes one read, others take two. A backend that fails is a miss.
  *
  * @param isLatest - Whether to ask where it was written, as a replica may lag behind that.
  */
 export function findResponse(
   settings: PageSettings,
   key: PageKey,
-  headers: IncomingHttpHeaders,
+  values: InputValues,
   isLatest = false,
 ): MaybePromise<PageLookup> {
-  const search = { settings, key, headers, isLatest, counters: countersFor(settings, key) };
+  const search = { settings, key, values, isLatest, counters: countersFor(settings, key) };
   const record = readRecord(settings, key.base, key.url, '', isLatest);
   return record instanceof Promise
     ? record.then((found) => follow(search, found))
@@ -54,26 +61,30 @@ export function findResponse(
 interface Search {
   readonly settings: PageSettings;
   readonly key: PageKey;
-  readonly headers: IncomingHttpHeaders;
+  readonly values: InputValues;
   readonly isLatest: boolean;
   readonly counters: MaybePromise<CurrentCounters> | undefined;
 }
 
 /** Follows the record of the page to that of the variant. */
 function follow(
-  { settings, key, headers, isLatest, counters }: Search,
+  { settings, key, values, isLatest, counters }: Search,
   record: PageRecord | 'unread' | undefined,
 ): MaybePromise<PageLookup> {
   if (record === undefined || record === 'unread') return miss(key.base, undefined, record);
-  const { vary, generation } = record;
-  const isUnkeyed = headers[REWRITTEN_TARGET] !== undefined && !vary.includes(REWRITTEN_TARGET);
-  if (isUnkeyed) return miss(key.base, vary);
-  const variant = variantOf(vary, headers, settings);
+  const { inputs, generation } = record;
+  const isUnkeyed = values.of(REWRITTEN_TARGET) !== undefined && !inputs.includes(REWRITTEN_TARGET);
+  if (isUnkeyed) return miss(key.base, inputs);
+  const variant = variantOf(inputs, values);
   const storageKey = variantKey(key, variant);
   if (variant === '') return judge(settings, record, storageKey, counters);
-  return after(readRecord(settings, storageKey, key.url, variant, isLatest), (found) => {
-    if (found === undefined || found === 'unread') return miss(storageKey, vary, found);
-    if (found.generation !== generation) return miss(storageKey, vary);
+  const read = readRecord(settings, storageKey, key.url, variant, isLatest);
+  return after(read, (found): MaybePromise<PageLookup> => {
+    if (found === undefined || found === 'unread') {
+      // With the URL, what was known of its inputs may have been purged.
+      return judgeList(settings, record, miss(storageKey, inputs, found), counters);
+    }
+    if (found.generation !== generation) return miss(storageKey, inputs);
     return judge(settings, found, storageKey, counters);
   });
 }
@@ -101,7 +112,9 @@ function judge(
   storageKey: string,
   counters: MaybePromise<CurrentCounters> | undefined,
 ): MaybePromise<PageLookup> {
-  if (record.response === undefined) return miss(storageKey, record.vary);
+  if (record.response === undefined) {
+    return judgeList(settings, record, miss(storageKey, record.inputs), counters);
+  }
   try {
     const validity = validityOfRecord(settings, record, counters);
     if (!(validity instanceof Promise)) return left(record, storageKey, validity);
@@ -109,22 +122,47 @@ function judge(
       .then((found) => left(record, storageKey, found))
       .catch((error) => {
         failed(settings, error, 'read', storageKey);
-        return miss(storageKey, record.vary, 'unread');
+        return miss(storageKey, record.inputs, 'unread');
       });
   } catch (error) {
     failed(settings, error, 'read', storageKey);
-    return miss(storageKey, record.vary, 'unread');
+    return miss(storageKey, record.inputs, 'unread');
   }
+}
+
+/** A miss of a URL whose list of inputs is known, unless the URL was purged with all that was known of it. */
+function judgeList(
+  settings: PageSettings,
+  list: PageRecord,
+  lookup: PageLookup,
+  counters: MaybePromise<CurrentCounters> | undefined,
+): MaybePromise<PageLookup> {
+  if (list.counters.size === 0) return lookup;
+  try {
+    const validity = validityOfRecord(settings, list, counters);
+    const settle = (found: Validity) => (found === 'purged' ? unknownUrl(list) : lookup);
+    return validity instanceof Promise ? validity.then(settle, () => lookup) : settle(validity);
+  } catch {
+    // The look-up of the variant has reported it.
+    return lookup;
+  }
+}
+
+/** A purge of a URL forgets its inputs, too. */
+function unknownUrl({ key }: PageRecord): PageLookup {
+  return miss(key, undefined);
 }
 
 /** What is left of a record, which has a response, with these tags. */
 function left(record: PageRecord, storageKey: string, validity: Validity): PageLookup {
-  const { vary, counters } = record;
-  if (validity === 'purged') return miss(storageKey, vary);
+  const { inputs, counters } = record;
+  if (validity === 'purged') {
+    return record.variant === '' ? unknownUrl(record) : miss(storageKey, inputs);
+  }
   const stored = record.response!;
   const response =
     validity === 'valid' ? stored : stored.afterSoftPurge(softPurgeOf(record, stored));
-  return { response, counters, vary, storageKey, isBlind: false };
+  return { response, counters, inputs, storageKey, isBlind: false };
 }
 
 /** When this process found out that a page was purged softly, by key, generation and instant. */
@@ -140,11 +178,11 @@ function softPurgeOf({ key, generation }: PageRecord, { storedAt }: StoredRespon
 
 function miss(
   storageKey: string,
-  vary: readonly string[] | undefined,
+  inputs: readonly string[] | undefined,
   found?: 'unread',
 ): PageLookup {
   const isBlind = found === 'unread';
-  return { response: undefined, counters: undefined, vary, storageKey, isBlind };
+  return { response: undefined, counters: undefined, inputs, storageKey, isBlind };
 }
 
 /** Where a response is to be stored, as far as the place tells if somebody else changes it. */
@@ -153,9 +191,10 @@ export type Place = FrozenPlace | 'unavailable';
 /** A response that is to be stored. */
 export interface Draft {
   readonly key: PageKey;
-  readonly vary: readonly string[];
+  /** All inputs that are known of the URL, sorted. */
+  readonly inputs: readonly string[];
   /** Of the request that it answered. */
-  readonly headers: IncomingHttpHeaders;
+  readonly values: InputValues;
   readonly response: StoredResponse;
 }
 
@@ -165,9 +204,9 @@ export interface Draft {
  */
 export function openPlace(
   settings: PageSettings,
-  { key, vary, headers }: Omit<Draft, 'response'>,
+  { key, inputs, values }: Omit<Draft, 'response'>,
 ): MaybePromise<Place> {
-  const storageKey = variantKey(key, variantOf(vary, headers, settings));
+  const storageKey = variantKey(key, variantOf(inputs, values));
   return openAt(settings, storageKey, false);
 }
 
@@ -193,20 +232,21 @@ function openAt(
 const STORING_ATTEMPTS = 3;
 
 /**
- * Stores a response for the headers of the request that it answered, and the list of the headers
- * it varies on where the next request looks first. A list that differs from the one before makes
- * the older variants unreachable, as in Django. Never rejects: what fails is reported.
+ * Stores a response for the inputs of the request that it answered, and the list of inputs where the
+ * next request looks first. The URL keeps the union of all lists (PAGE-59). Never rejects: what fails
+ * is reported.
  *
  * @param opened - Its place, and what was confirmed after that was opened; opened here if omitted.
  * @param confirm - The counters of its tags; `undefined` if it was purged or removed meanwhile.
  */
 export function storeResponse(
   settings: PageSettings,
-  draft: Draft,
+  first: Draft,
   confirm: () => MaybePromise<Counters | undefined>,
   opened?: { readonly place: Place; readonly counters: Counters },
 ): MaybePromise<void> {
-  const { base } = draft.key;
+  const { base } = first.key;
+  let draft = first;
   const fail = (error: unknown) => failed(settings, error, 'read', base);
   const attempt = (left: number, next?: typeof opened): MaybePromise<void> =>
     after(next?.place ?? openPlace(settings, draft), (place) => {
@@ -214,7 +254,12 @@ export function storeResponse(
       return after(next?.counters ?? confirm(), (counters) => {
         if (counters === undefined) return;
         const stored = storeInTurn(settings, draft, borneOf(counters), place, confirm);
-        return after(stored, (isDone) => (isDone || left === 1 ? undefined : attempt(left - 1)));
+        return after(stored, (outcome) => {
+          if (outcome === true || left === 1) return;
+          // Others have found more inputs of the URL, so that the response has another place.
+          if (outcome !== false) draft = { ...draft, inputs: outcome };
+          return attempt(left - 1);
+        });
       });
     });
   const work = (): MaybePromise<void> => {
@@ -260,59 +305,84 @@ function inTurn(turns: Turns, bases: readonly string[], work: () => Promise<void
   });
 }
 
-/** @returns `false` if somebody has changed the place, so that nothing was stored */
+/**
+ * What came of storing: `true`; `false` if somebody has changed the place, so that nothing was stored; or
+ * the inputs of the URL, if they are more than was thought.
+ */
+type Stored = boolean | readonly string[];
+
 function storeInTurn(
   settings: PageSettings,
   draft: Draft,
   counters: Counters,
   place: FrozenPlace,
   confirm: () => MaybePromise<Counters | undefined>,
-): MaybePromise<boolean> {
-  const { key, vary, headers, response } = draft;
-  const variant = variantOf(vary, headers, settings);
-  if (variant !== '') {
-    return storeVariant(settings, draft, variant, counters, place, confirm);
-  }
+): MaybePromise<Stored> {
+  const { key, inputs, values, response } = draft;
+  const variant = variantOf(inputs, values);
+  if (variant !== '') return storeVariant(settings, draft, variant, counters, place, confirm);
   // Beside a list it must leave the variants their way in.
-  return after(vary.length === 0 ? undefined : knownList(settings, key, vary), (known) => {
+  const list = inputs.length === 0 ? undefined : knownList(settings, key);
+  return after(list, (known): MaybePromise<Stored> => {
+    const union = unionOf(known?.inputs, inputs);
+    if (variantOf(union, values) !== '') return union;
     const { generation = newGeneration() } = known ?? {};
     const until = Math.max(expiryOf(settings, response), known?.expiresAt ?? 0);
     const { base, url } = key;
-    const record = new PageRecord(base, url, '', vary, response, until, generation, counters);
+    const record = new PageRecord(base, url, '', union, response, until, generation, counters);
     return writeRecord(settings, record, place);
   });
 }
 
+/** The inputs of both lists, sorted; the known list itself if nothing is new. */
+export function unionOf(
+  known: readonly string[] | undefined,
+  inputs: readonly string[],
+): readonly string[] {
+  if (known === undefined) return inputs;
+  if (inputs.every((input) => known.includes(input))) return known;
+  return limitInputs(new Set([...known, ...inputs]));
+}
+
 async function storeVariant(
   settings: PageSettings,
-  { key, vary, response }: Draft,
+  { key, inputs, values, response }: Draft,
   variant: string,
   counters: Counters,
   place: FrozenPlace,
   confirm: () => MaybePromise<Counters | undefined>,
-): Promise<boolean> {
+): Promise<Stored> {
   const expiresAt = expiryOf(settings, response);
-  const generation = await keepVaryList(settings, key, vary, expiresAt);
+  const ofUrl = new Map([...counters].filter(([name]) => namesOfPage(key.url).includes(name)));
+  const list = await keepInputs(settings, key, inputs, expiresAt, ofUrl);
+  if (list.inputs !== inputs && variantOf(list.inputs, values) !== variant) return list.inputs;
   // Who has removed all variants with their list, before that was kept, has told of it by now; who
   // does so later takes the list away.
   if ((await confirm()) === undefined) return true;
   const storageKey = variantKey(key, variant);
-  await makeRoomForVariant(settings, key, storageKey);
+  await makeRoomForVariant(settings, key, storageKey, hasStatePresent(list.inputs, values));
   const record = new PageRecord(
     storageKey,
     key.url,
     variant,
-    vary,
+    list.inputs,
     response,
     expiresAt,
-    generation,
+    list.generation,
     counters,
   );
   return writeRecord(settings, record, place);
 }
 
-/** Keys of variants, oldest first, by the page's base key. */
-type Variants = LRUCache<string, Set<string>>;
+/** Whether a visitor's state, and not its absence, has made a page. */
+export function hasStatePresent(inputs: readonly string[], values: Inputs): boolean {
+  return inputs.some(
+    (input) => isStateInput(input) && input !== STATE_NAMES && values.of(input) !== undefined,
+  );
+}
+
+/** Whether state was there for each variant of a URL, by its key; the one used last comes last. */
+type Variants = LRUCache<string, Map<string, boolean>>;
 
 const variantsOfAliases = new Map<string, Variants>();
 const variantsOfBackends = new WeakMap<BaseCache, Variants>();
@@ -331,55 +401,92 @@ function variantsIn({ cache }: PageSettings): Variants {
   return variants;
 }
 
-/** Removes the oldest variants of a page where a new one would be too many. */
+/** Notes that a variant was used, so that others are evicted first. */
+export function touchVariant(settings: PageSettings, { base }: PageKey, storageKey: string): void {
+  const known = variantsIn(settings).get(base);
+  const hasState = known?.get(storageKey);
+  if (hasState === undefined) return;
+  known!.delete(storageKey);
+  known!.set(storageKey, hasState);
+}
+
+/**
+ * Removes the variants of a page that were not used for longest where a new one would be too many. A
+ * variant with a visitor's state never displaces one without (DESIGN 2.1).
+ */
 async function makeRoomForVariant(
   settings: PageSettings,
   { base }: PageKey,
   storageKey: string,
+  hasState: boolean,
 ): Promise<void> {
   const variants = variantsIn(settings);
-  const known = variants.get(base) ?? new Set();
+  const known = variants.get(base) ?? new Map<string, boolean>();
   known.delete(storageKey);
-  known.add(storageKey);
+  known.set(storageKey, hasState);
   variants.set(base, known);
-  for (const oldest of known) {
-    if (known.size <= settings.maxVariants) break;
+  while (known.size > settings.maxVariants) {
+    const keys = [...known.keys()];
+    const oldest = keys.find((key) => known.get(key) === true) ?? keys[0]!;
     known.delete(oldest);
     await removeKey(settings, oldest);
   }
 }
 
+/** The inputs that are known of a URL, and the generation of its variants. */
+interface InputList {
+  readonly inputs: readonly string[];
+  readonly generation: number;
+}
+
 /**
- * Makes sure that the page's vary list is this one and lives at least until `expiresAt`.
+ * Makes sure that these inputs are in the list of the URL, and that it lives at least until `expiresAt`.
  *
- * @returns its generation
+ * @param counters - Of the URL: whoever purges it purges the list.
  */
-export async function keepVaryList(
+export async function keepInputs(
   settings: PageSettings,
   key: PageKey,
-  vary: readonly string[],
+  inputs: readonly string[],
   expiresAt: number,
-): Promise<number> {
+  counters: Counters = new Map(),
+): Promise<InputList> {
   for (let attempt = 1; ; attempt += 1) {
     const place = await openAt(settings, key.base, true);
     const found = place === 'unavailable' ? undefined : place.found;
-    const known = listIn(checkRecord(settings, found, key.base, key.url, ''), vary);
-    if (known !== undefined && known.expiresAt >= expiresAt) return known.generation;
-    // The response kept beside the list answers requests that send none of the headers.
-    const { response, generation = newGeneration(), counters = new Map() } = known ?? {};
+    const known = await currentList(settings, checkRecord(settings, found, key.base, key.url, ''));
+    const union = unionOf(known?.inputs, inputs);
+    const generation = known?.generation ?? newGeneration();
+    if (known !== undefined && union === known.inputs && known.expiresAt >= expiresAt) {
+      return { inputs: union, generation };
+    }
+    // The response kept beside the list answers requests that have none of the inputs.
     const record = new PageRecord(
       key.base,
       key.url,
       '',
-      vary,
-      response,
-      expiresAt,
+      union,
+      known?.response,
+      Math.max(expiresAt, known?.expiresAt ?? 0),
       generation,
-      counters,
+      known?.counters ?? counters,
     );
     // Who has changed it may have removed the response, or begun another list.
     const isDone = place === 'unavailable' || (await writeRecord(settings, record, place));
-    if (isDone || attempt === STORING_ATTEMPTS) return generation;
+    if (isDone || attempt === STORING_ATTEMPTS) return { inputs: union, generation };
+  }
+}
+
+/** A list that was found, unless it was purged with its URL. */
+async function currentList(
+  settings: PageSettings,
+  list: PageRecord | undefined,
+): Promise<PageRecord | undefined> {
+  if (list === undefined || list.counters.size === 0) return list;
+  try {
+    return (await areCurrent(settings, list.counters)) ? list : undefined;
+  } catch {
+    return list;
   }
 }
 
@@ -430,22 +537,15 @@ async function removeKeys(settings: PageSettings, keys: readonly string[]): Prom
 }
 
 /**
- * The record that keeps the page's vary list, if that is still this one. To take it from a replica
- * that does not have it yet would make the variants of others unreachable.
+ * The record that keeps the inputs of the URL. To take it from a replica that does not have it yet
+ * would make the variants of others unreachable.
  */
-function knownList(
-  settings: PageSettings,
-  key: PageKey,
-  vary: readonly string[],
-): MaybePromise<PageRecord | undefined> {
-  return after(readRecord(settings, key.base, key.url, '', true), (known) => listIn(known, vary));
-}
-
-function listIn(
-  known: PageRecord | 'unread' | undefined,
-  vary: readonly string[],
-): PageRecord | undefined {
-  return known instanceof PageRecord && known.vary.join() === vary.join() ? known : undefined;
+function knownList(settings: PageSettings, key: PageKey): MaybePromise<PageRecord | undefined> {
+  const read = readRecord(settings, key.base, key.url, '', true);
+  return after(read, (known): MaybePromise<PageRecord | undefined> => {
+    if (!(known instanceof PageRecord)) return undefined;
+    return known.counters.size === 0 ? known : currentList(settings, known);
+  });
 }
 
 function newGeneration(): number {

@@ -5,7 +5,7 @@ import type { HeaderValue } from '../http/header-value';
 import { preferredLanguage } from '../http/preferred-language';
 import { isToken } from '../http/token';
 import { parseVary } from '../http/vary';
-import { headersOf } from './watched-headers';
+import { headersOf } from './inputs/watched-headers';
 
 /** What there is for a request to choose from. */
 export interface PreferenceRules {

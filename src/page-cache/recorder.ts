@@ -29,12 +29,8 @@ export interface RecorderEvents {
   isWanted(): boolean;
   /** Whether the client may be sent something else than the handler makes. */
   mayReplace(): boolean;
-  /**
-   * Called as the head is sent, all other middleware having had its say. May still change it.
-   *
-   * @param isStreamed - Whether it leaves before the last byte of the body is known.
-   */
-  onHead(isStreamed: boolean): HeadDecision;
+  /** Called as the head is sent, middleware up to the recorder having had its say. May change it. */
+  onHead(): HeadDecision;
   /**
    * Called last, when what is recorded was taken: changes are for this client alone. Returns
    * whether the client gets no body.
@@ -99,8 +95,6 @@ class Recorder implements HeadWatcher {
   /** Sent at the end in place of what the handler writes; `NOTHING`: no body at all. */
   #substitute: Buffer | undefined;
   #isEnding = false;
-  /** Whether the body is being written piece by piece. */
-  #isStreaming = false;
   #hasTrailers = false;
   /** Those of the response, as they were. */
   readonly #trailers: Partial<Record<TrailerMethod, Method>> = {};
@@ -122,7 +116,7 @@ class Recorder implements HeadWatcher {
     const events = this.#events;
     this.#sink = undefined;
     this.#substitute = undefined;
-    const { limit, body } = events.onHead(this.#isStreaming);
+    const { limit, body } = events.onHead();
     this.#head = limit === undefined || isClientGone(res) ? undefined : snapshot(res);
     if (this.#head !== undefined) {
       this.#sink = new BodySink(limit!, this.#isHead ? 0 : declaredLength(res));
@@ -141,7 +135,6 @@ class Recorder implements HeadWatcher {
     // HTTP/2's `end(chunk)` comes by here, too.
     if (this.#isEnding || !events.isWanted()) return this.#write.apply(res, args);
     const own = this.#res;
-    this.#isStreaming = true;
     if (!own.headersSent && isBytes(args[0]) && events.mayReplace()) own.writeHead(own.statusCode);
     if (this.#substitute !== undefined) {
       this.#append(args);
@@ -151,7 +144,8 @@ class Recorder implements HeadWatcher {
     }
     const result = this.#write.apply(res, args);
     this.#append(args);
-    return result;
+    // While all of it is kept anyway, the handlers need not wait for a client that reads slowly.
+    return result || this.#sink !== undefined;
   }
 
   /** @param res - As it was called on, which may be something around it. */

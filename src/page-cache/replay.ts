@@ -4,7 +4,10 @@ import { applyPreconditions, validatorsOf } from '../headers/conditional-respons
 import type { Response } from '../headers/middleware';
 import { cachePreconditions } from '../http/preconditions';
 import { type ByteRange, ifRangeHolds, parseRanges } from '../http/ranges';
+import { differsForClient, tellClient } from './for-client';
+import { putFields } from './head-changes';
 import { joinCacheStatus } from './outcomes';
+import type { PageSettings } from './page-settings';
 import { type FieldList, type StoredResponse, withoutField } from './stored-response';
 
 /** What a request asks of a stored response. */
@@ -24,6 +27,7 @@ export function replay(
   { method, headers }: ReplayRequest,
   response: Response,
   stored: StoredResponse,
+  settings: PageSettings,
   cacheStatus: string | undefined,
 ): void {
   const res = response as ServerResponse;
@@ -36,49 +40,48 @@ export function replay(
   }
 
   const isSuccess = stored.status >= 200 && stored.status < 300;
-  if (isSuccess && (cachePreconditions(headers) !== undefined || headers.range !== undefined)) {
-    replayPart(method, headers, res, stored, withAge(fields, age));
-    return;
-  }
+  const isPart =
+    isSuccess && (cachePreconditions(headers) !== undefined || headers.range !== undefined);
+  const isPlain =
+    !isPart &&
+    stored.added.length === 0 &&
+    stored.removed.length === 0 &&
+    !differsForClient(stored, headers, settings);
   // Where Node has to join them with others, that takes it twice as long for a whole list. Express
   // sets one by default.
-  const isFirst = (res as { app?: unknown }).app === undefined && res.getHeaderNames().length === 0;
-  if (!isFirst) {
-    setFields(res, fields);
+  const isFirst =
+    isPlain && (res as { app?: unknown }).app === undefined && res.getHeaderNames().length === 0;
+  if (isFirst) {
+    sendHead(res, stored, withAge(fields, age) as string[]);
+  } else {
+    putFields(res, fields, stored.added, stored.removed);
     if (age !== undefined) res.setHeader('Age', String(age));
+    if (!isPlain) {
+      const remainingSeconds = stored.remainingSeconds(Date.now());
+      tellClient(
+        res,
+        { privacy: stored.privacy, remainingSeconds, age: age ?? 0 },
+        headers,
+        settings,
+      );
+    }
+    if (isPart) {
+      replayPart(method, headers, res, stored);
+      return;
+    }
+    sendHead(res, stored, undefined);
   }
-  const list = isFirst ? (withAge(fields, age) as string[]) : undefined;
-  if (stored.reason === '' || 'stream' in res) res.writeHead(stored.status, list);
-  else res.writeHead(stored.status, stored.reason, list);
   if (method === 'HEAD') res.end();
   else res.end(stored.body);
 }
 
+function sendHead(res: ServerResponse, { status, reason }: StoredResponse, list?: string[]): void {
+  if (reason === '' || 'stream' in res) res.writeHead(status, list);
+  else res.writeHead(status, reason, list);
+}
+
 function withAge(fields: FieldList, age: number | undefined): FieldList {
   return age === undefined ? fields : [...fields, 'Age', String(age)];
-}
-
-/**
- * Gives a response whose head was not sent yet this status and these fields, and none of its own
- * but those of the connection.
- */
-export function putHead(
-  res: ServerResponse,
-  { status, reason }: Pick<StoredResponse, 'status' | 'reason'>,
-  fields: FieldList,
-): void {
-  for (const name of res.getHeaderNames()) {
-    if (name !== 'connection' && name !== 'keep-alive') res.removeHeader(name);
-  }
-  res.statusCode = status;
-  if (!('stream' in res)) res.statusMessage = reason;
-  setFields(res, ownLists(fields));
-}
-
-function setFields(res: ServerResponse, fields: FieldList): void {
-  for (let i = 0; i < fields.length; i += 2) {
-    res.setHeader(fields[i] as string, fields[i + 1] as string | string[]);
-  }
 }
 
 /**
@@ -94,10 +97,8 @@ function replayPart(
   headers: IncomingHttpHeaders,
   res: ServerResponse,
   stored: StoredResponse,
-  fields: FieldList,
 ): void {
   res.statusCode = stored.status;
-  setFields(res, fields);
   const preconditions = cachePreconditions(headers);
   const cacheStatus = res.getHeader('cache-status');
   if (preconditions && applyPreconditions(res, method, preconditions, validatorsOf(res))) {

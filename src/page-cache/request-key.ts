@@ -4,7 +4,6 @@ import type { Http2ServerRequest } from 'node:http2';
 import { LRUCache } from 'lru-cache';
 import { digestOfUrl, PAGE_KEY_STEM, withoutFragment } from '../cache/tag-names';
 import type { Request } from '../headers/middleware';
-import { normalizeHeader } from '../http/normalize';
 import type { PageSettings } from './page-settings';
 import type { TargetRule } from './query-rules';
 import { type FrontedApp, originOf } from './request-origin';
@@ -128,6 +127,7 @@ export function requestedPage(
   if (req.method !== method || (method !== 'GET' && method !== 'HEAD')) return 'method';
   if (hasBody(req, headers)) return 'body';
   if (headers.upgrade !== undefined) return 'upgrade';
+  if (settings.skip?.(req as never) === true) return 'skip';
   const { hosts, targetRule, keyPrefix } = settings;
   const sent = (req as ExpressRequest).originalUrl ?? req.url ?? '';
   if (targetRule !== undefined && !isClean(sent)) return 'target';
@@ -187,22 +187,20 @@ export function variantKey({ base, suffix }: PageKey, variant: string): string {
   return `${stem}${hash('md5', variant)}${suffix}`;
 }
 
+/** The values of a request's inputs; `undefined`: absent. */
+export interface Inputs {
+  of(input: string): string | undefined;
+}
+
 /**
- * The varying headers that were sent, names and values. Every element carries its length, so that
- * no two requests come to the same text; absent and empty differ; `''` if none was sent.
+ * The inputs that are there, names and values. Every element carries its length, so that no two
+ * requests come to the same text; absent and empty differ; `''` if none is there.
  */
-export function variantOf(
-  names: readonly string[],
-  headers: IncomingHttpHeaders,
-  { normalize }: Pick<PageSettings, 'normalize'>,
-): string {
+export function variantOf(names: readonly string[], inputs: Inputs): string {
   let variant = '';
   for (const name of names) {
-    const value = headers[name];
-    if (value === undefined) continue;
-    const sent = Array.isArray(value) ? value.join(', ') : value;
-    const text = normalizeHeader(name, sent, normalize);
-    variant += `${name.length}:${name}${text.length}:${text}`;
+    const text = inputs.of(name);
+    if (text !== undefined) variant += `${name.length}:${name}${text.length}:${text}`;
   }
   return variant;
 }
@@ -245,8 +243,22 @@ export function applyTargetRule(req: Request, rule: TargetRule): void {
   }
 }
 
+/** Shows handlers the target that is in the key, which has no bare `?` at its end (PAGE-31). */
+export function dropBareQuestionMark(req: Request): void {
+  const express = req as { originalUrl?: string; url?: string };
+  if (express.url?.endsWith('?')) express.url = withoutQuestionMark(express.url);
+  if (express.originalUrl?.endsWith('?')) {
+    express.originalUrl = withoutQuestionMark(express.originalUrl);
+  }
+}
+
+function withoutQuestionMark(target: string): string {
+  const { length } = target;
+  return target.indexOf('?') === length - 1 ? target.slice(0, length - 1) : target;
+}
+
 /** Why a request is none of the cache's business. */
-export type BypassReason = 'body' | 'host' | 'method' | 'target' | 'upgrade';
+export type BypassReason = 'body' | 'host' | 'method' | 'skip' | 'target' | 'upgrade';
 
 /** A fragment is never sent, but a raw target may hold one, and the handler may reflect it. */
 function isClean(target: string): boolean {

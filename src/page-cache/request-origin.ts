@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Request } from '../headers/middleware';
-import { headersOf } from './watched-headers';
+import { peekAt } from './inputs/peek';
+import { headersOf } from './inputs/watched-headers';
 
 /** An Express app, as far as it is used; any other has no such setting. */
 export interface FrontedApp {
@@ -55,7 +56,8 @@ export function isKeyedByHost(req: Request): boolean {
 export function trustsProxy(req: Request, fronted?: FrontedApp): boolean {
   const { app = fronted ?? (req as ExpressRequest)[FRONTED] } = req as ExpressRequest;
   const trust = typeof app?.get === 'function' ? app.get('trust proxy fn') : undefined;
-  return typeof trust === 'function' && trust(req.socket.remoteAddress, 0) === true;
+  if (typeof trust !== 'function') return false;
+  return peekAt(req, () => trust(req.socket.remoteAddress, 0) === true);
 }
 
 function firstOf(value: string | string[]): string {

@@ -13,7 +13,18 @@ export interface ResponseParts extends StalenessTerms {
   readonly status: number;
   /** Reason phrase of the handler's own; `''` for the usual one. */
   readonly reason: string;
+  /** What the code inside has set, and what describes the body. */
   readonly fields: FieldList;
+  /** Lines that the code inside has added to fields which were there; names in lower case. */
+  readonly added: FieldList;
+  /** Names in lower case of fields that the code inside has removed. */
+  readonly removed: readonly string[];
+  /**
+   * Set if the page depends on request state, which caches downstream cannot see: the names of the
+   * headers that the state is made from. A client that sends one of them is told `private`. Empty: every
+   * client is.
+   */
+  readonly privacy: readonly string[] | undefined;
   readonly body: Buffer;
   /** When its head was sent, epoch milliseconds. */
   readonly storedAt: number;
@@ -32,6 +43,9 @@ export class StoredResponse implements ResponseParts {
   readonly agelessFields: FieldList;
   /** Whether a field has several lines. */
   readonly hasLists: boolean;
+  readonly added: FieldList;
+  readonly removed: readonly string[];
+  readonly privacy: readonly string[] | undefined;
   readonly body: Buffer;
   readonly storedAt: number;
   readonly staleAt: number;
@@ -47,6 +61,9 @@ export class StoredResponse implements ResponseParts {
     this.fields = parts.fields;
     this.agelessFields = withoutField(parts.fields, 'age');
     this.hasLists = parts.fields.some((field) => typeof field !== 'string');
+    this.added = parts.added;
+    this.removed = parts.removed;
+    this.privacy = parts.privacy;
     this.body = parts.body;
     this.storedAt = parts.storedAt;
     this.staleAt = parts.staleAt;

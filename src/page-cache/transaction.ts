@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { after, type MaybePromise } from '../cache/maybe-promise';
 import type { Noted } from '../cache/tags';
 import type { Next, Request, Response } from '../headers/middleware';
@@ -9,17 +9,20 @@ import { withCountingCookies } from './cookie-rules';
 import { canDetach, detachedRunOf, runDetached } from './detached-request';
 import { PageFill, type StaleGet } from './fill';
 import { type Flight, type Landing, PageFlights } from './flights';
+import { InputValues } from './inputs/input-values';
+import { endObservation } from './inputs/observe-before';
+import { headersForRefresh, showListedHeaders } from './inputs/shown-headers';
+import { headersOf } from './inputs/watched-headers';
 import { addCacheStatus, hasListeners, tellAtHead, tellOutcome } from './outcomes';
 import { PageLease } from './page-lease';
 import { backendOf, finishBeforeClose, type PageSettings, reportFailure } from './page-settings';
-import { findResponse, type PageLookup } from './page-store';
+import { findResponse, hasStatePresent, type PageLookup, touchVariant } from './page-store';
 import { areCurrent, noteTags } from './page-tags';
 import { type HeadDecision, type RecorderEvents, type Recording, recordResponse } from './recorder';
 import { replay } from './replay';
 import {
   type PageKey,
   pageKeyFor,
-  REWRITTEN_TARGET,
   rememberPage,
   requestedPage,
   variantOf,
@@ -27,13 +30,18 @@ import {
 } from './request-key';
 import { type FrontedApp, standBefore } from './request-origin';
 import type { StoredResponse } from './stored-response';
-import { headersOf } from './watched-headers';
 
 /**
  * How far a request has come: `open`, not looked up yet; `passed`, none of the cache's business;
  * `hit`; `missed`, so that its response may be stored.
  */
 type State = 'open' | 'passed' | 'hit' | 'missed';
+
+/** The app that a cache stands before, and whether nothing but the cache does. */
+export interface Fronted {
+  readonly app: FrontedApp;
+  readonly isOutermost: boolean;
+}
 
 const TRANSACTION = Symbol('cachewright.transaction');
 
@@ -50,14 +58,16 @@ export class PageTransaction implements RecorderEvents {
   readonly #req: Request;
   readonly #res: ServerResponse;
   readonly #pageSeconds: number | null;
-  readonly #fronted: FrontedApp | undefined;
+  readonly #fronted: Fronted | undefined;
   readonly #outer: PageTransaction | undefined;
   readonly #method: string | undefined;
   #state: State = 'open';
   #isWatching = false;
-  /** Request headers as they are looked up. */
-  #headers: IncomingHttpHeaders = {};
+  /** The inputs of the request, as they are looked up. */
+  #values!: InputValues;
   #key: PageKey | undefined;
+  /** Names of the headers that code before the look-up has read; `undefined`: nobody watched. */
+  #sources: ReadonlySet<string> | undefined;
   /** When the look-up began, in the order in which pages are stored. */
   #searchedAt = 0;
   /** The stored GET to a HEAD, which its answer confirms or refutes. */
@@ -74,7 +84,7 @@ export class PageTransaction implements RecorderEvents {
     res: Response,
     settings: PageSettings,
     pageSeconds: number | null = null,
-    fronted?: FrontedApp,
+    fronted?: Fronted,
   ) {
     this.#fronted = fronted;
     this.#req = req;
@@ -117,8 +127,8 @@ export class PageTransaction implements RecorderEvents {
     return this.#fill!.mayReplace();
   }
 
-  onHead(isStreamed: boolean): HeadDecision {
-    return this.#fill!.onHead(isStreamed);
+  onHead(): HeadDecision {
+    return this.#fill!.onHead();
   }
 
   onFinalHead(): boolean {
@@ -136,17 +146,20 @@ export class PageTransaction implements RecorderEvents {
   /** Answers from the cache, or calls `next`. At once where the backend needs no I/O. */
   lookUp(next: Next): void | Promise<void> {
     const req = this.#req;
+    this.#sources = endObservation(req);
     const headers = headersOf(req);
-    const page = requestedPage(req, headers, this.#method, this.settings, this.#fronted);
+    const page = requestedPage(req, headers, this.#method, this.settings, this.#fronted?.app);
     if (typeof page === 'string') {
       this.#state = 'passed';
       tellAtHead(req, this.#res, this.settings, { fwd: 'bypass', detail: page });
       offerCacheTags(this.#res);
       hideTagHeaders(this.#res, this.settings);
+      if (this.settings.headers !== undefined) showListedHeaders(req, this.settings.headers);
       next();
       return;
     }
-    this.#headers = withRewrittenTarget(req, withCountingCookies(headers, this.settings.cookies));
+    const counting = withRewrittenTarget(req, withCountingCookies(headers, this.settings.cookies));
+    this.#values = new InputValues(req, this.#res, counting, this.settings);
     this.#key = page;
     if (this.#method === 'HEAD') return this.#lookUpHead(page, next);
     return this.#search(next);
@@ -155,17 +168,17 @@ export class PageTransaction implements RecorderEvents {
   /** HEAD is answered by a stored GET, or else by a stored HEAD. */
   #lookUpHead(getKey: PageKey, next: Next): void | Promise<void> {
     const { settings } = this;
-    return after(findResponse(settings, getKey, this.#headers), (get): MaybePromise<void> => {
+    return after(findResponse(settings, getKey, this.#values), (get): MaybePromise<void> => {
       const { response, storageKey } = get;
       if (response !== undefined) {
         if (this.#isReusable(response)) return this.#hit(response);
         if (this.#hitStale(get, response)) return;
-        const { counters = new Map() } = get;
-        this.#staleGet = { key: getKey, storageKey, response, counters };
+        const { counters = new Map(), inputs = [] } = get;
+        this.#staleGet = { key: getKey, storageKey, response, counters, inputs };
       }
       const headKey = pageKeyFor(this.#req, getKey.url, 'HEAD', settings);
       this.#key = headKey;
-      return after(findResponse(settings, headKey, this.#headers), (head) => {
+      return after(findResponse(settings, headKey, this.#values), (head) => {
         if (head.response !== undefined && this.#isReusable(head.response)) {
           return this.#hit(head.response);
         }
@@ -179,7 +192,7 @@ export class PageTransaction implements RecorderEvents {
   /** @param deadline - Of the waiting, on the clock of `performance.now()`; most do not wait. */
   #search(next: Next, deadline?: number): void | Promise<void> {
     this.#searchedAt = PageFlights.clock;
-    const found = findResponse(this.settings, this.#key!, this.#headers);
+    const found = findResponse(this.settings, this.#key!, this.#values);
     return found instanceof Promise
       ? found.then((lookup) => this.#decide(lookup, next, deadline))
       : this.#decide(found, next, deadline);
@@ -216,12 +229,16 @@ export class PageTransaction implements RecorderEvents {
   #hitStale(lookup: PageLookup, response: StoredResponse): boolean {
     const now = Date.now();
     if (!this.#maySendStale(response)) return false;
-    if (response.isServableMeanwhile(now) && canDetach(this.#req)) {
+    const isRefreshable =
+      !this.#flights()?.isUnrefreshable(lookup.storageKey, now) &&
+      !hasStatePresent(lookup.inputs ?? [], this.#values);
+    if (isRefreshable && response.isServableMeanwhile(now) && canDetach(this.#req)) {
       this.#refresh(lookup);
       this.#hit(response);
       return true;
     }
-    const isBackingOff = this.#flights()?.isBackingOff(lookup.storageKey, now) === true;
+    const isBackingOff =
+      isRefreshable && this.#flights()?.isBackingOff(lookup.storageKey, now) === true;
     if (!isBackingOff || !response.isServableOnError(now)) return false;
     this.#hit(response, { detail: 'error' });
     return true;
@@ -319,7 +336,7 @@ export class PageTransaction implements RecorderEvents {
         return this.#run(lookup, next, undefined);
       }
       flight.isConfirming = true;
-      lookup = await findResponse(settings, this.#key!, this.#headers, true);
+      lookup = await findResponse(settings, this.#key!, this.#values, true);
       const { response } = lookup;
       if (response !== undefined && this.#isReusable(response)) {
         this.#landFound(flight, response, lookup);
@@ -335,11 +352,11 @@ export class PageTransaction implements RecorderEvents {
   }
 
   /** Gives those who wait here what another process has rendered. */
-  #landFound(flight: Flight, response: StoredResponse, { vary = [] }: PageLookup): void {
+  #landFound(flight: Flight, response: StoredResponse, { inputs = [] }: PageLookup): void {
     const written = Promise.resolve();
-    const variant = variantOf(vary, this.#headers, this.settings);
-    // What it bears does not tell whether it was removed since it was read.
-    flight.land({ kind: 'stored', variant, vary, response, counters: undefined, written });
+    const variant = variantOf(inputs, this.#values);
+    // Its counters do not tell whether it was removed since it was read.
+    flight.land({ kind: 'stored', variant, inputs, response, counters: undefined, written });
   }
 
   /** Whether a cache around this one leads it, for this very request, and waits in its turn. */
@@ -374,8 +391,8 @@ export class PageTransaction implements RecorderEvents {
   }
 
   /** Whether what another request has made answers this one, too. */
-  #isMine({ variant, vary, response }: Landing & { kind: 'stored' }): boolean {
-    const isVariant = variantOf(vary, this.#headers, this.settings) === variant;
+  #isMine({ variant, inputs, response }: Landing & { kind: 'stored' }): boolean {
+    const isVariant = variantOf(inputs, this.#values) === variant;
     return isVariant && response.isFresh(Date.now());
   }
 
@@ -401,11 +418,12 @@ export class PageTransaction implements RecorderEvents {
     }
   }
 
-  #hit(response: StoredResponse, more: CacheOutcome = {}): void {
+  #hit(response: StoredResponse, more: CacheOutcome = {}, storageKey?: string): void {
     this.#answer();
     rememberPage(this.#key!);
     // A timeout that would not wait for the look-up has answered in the meantime.
     if (this.#res.headersSent) return;
+    if (storageKey !== undefined) touchVariant(this.settings, this.#key!, storageKey);
     const status = hasListeners(this.settings)
       ? tellOutcome(this.#req, this.settings, {
           hit: true,
@@ -413,7 +431,8 @@ export class PageTransaction implements RecorderEvents {
           ...more,
         })
       : undefined;
-    replay({ method: this.#method, headers: this.#headers }, this.#res, response, status);
+    const { headers } = this.#values;
+    replay({ method: this.#method, headers }, this.#res, response, this.settings, status);
   }
 
   /** @see RFC 9111 §5.2.1.7 */
@@ -427,29 +446,27 @@ export class PageTransaction implements RecorderEvents {
 
   /** Has the page rendered anew behind the scenes, unless that is under way or failed just now. */
   #refresh(lookup: PageLookup): Promise<Landing> | undefined {
-    const { storageKey, vary = [] } = lookup;
+    const { storageKey, inputs = [] } = lookup;
     const flights = this.#flights();
+    // A refresh has no visitor, and so none of a visitor's state (DESIGN 2.2).
+    if (hasStatePresent(inputs, this.#values)) return undefined;
     if (flights === undefined || flights.isBackingOff(storageKey, Date.now())) return undefined;
     const underWay = flights.get(storageKey);
     if (underWay?.isOlderThan(this.settings.waitMs) === false) return underWay.landing;
     const flight = flights.begin(storageKey);
     const { settings } = this;
     // The language is in the key, and was most probably taken from there.
-    const keyed = settings.language === undefined ? vary : [...vary, 'accept-language'];
-    const headers = Object.fromEntries(
-      keyed.flatMap((name) => {
-        const value = name === REWRITTEN_TARGET ? undefined : this.#headers[name];
-        return value === undefined ? [] : [[name, String(value)]];
-      }),
-    );
+    const named = settings.language === undefined ? inputs : [...inputs, 'accept-language'];
+    const headers = headersForRefresh(named, this.#values.headers);
     let hasLanded = false;
     const land = (landing: Landing): void => {
       if (hasLanded) return;
       hasLanded = true;
       const now = Date.now();
       // A handler that answered with an error was noted already.
-      const isFailure = landing.kind !== 'stored' && !flights.isBackingOff(storageKey, now);
-      if (isFailure) flights.markFailed(storageKey, now);
+      const isFailure = landing.kind === 'failed' && !flights.isBackingOff(storageKey, now);
+      if (landing.kind === 'uncacheable') flights.markUnrefreshable(storageKey, now);
+      else if (isFailure) flights.markFailed(storageKey, now);
       flight.land(landing);
     };
     // Not in the way of the answer that this is about.
@@ -475,7 +492,7 @@ export class PageTransaction implements RecorderEvents {
     if (turn instanceof PageLease) {
       flight.holdUnder(turn);
       flight.isConfirming = true;
-      const found = await findResponse(settings, this.#key!, this.#headers, true);
+      const found = await findResponse(settings, this.#key!, this.#values, true);
       const { response } = found;
       flight.isConfirming = response?.isFresh(Date.now()) === true;
       if (!flight.isConfirming) return true;
@@ -532,7 +549,7 @@ export class PageTransaction implements RecorderEvents {
     noted: Noted | undefined,
   ): void {
     // Not before: on Node 24 a property more makes a hit a tenth slower.
-    if (this.#fronted !== undefined) standBefore(this.#req, this.#fronted);
+    if (this.#fronted !== undefined) standBefore(this.#req, this.#fronted.app);
     const fill = new PageFill({
       req: this.#req,
       res: this.#res,
@@ -541,7 +558,9 @@ export class PageTransaction implements RecorderEvents {
       pageSeconds: this.#pageSeconds,
       key: this.#key!,
       lookup,
-      headers: this.#headers,
+      values: this.#values,
+      sources: this.#sources,
+      isOutermost: this.#fronted?.isOutermost === true,
       flight,
       flights: this.#flights(),
       staleGet: this.#staleGet,
@@ -550,10 +569,9 @@ export class PageTransaction implements RecorderEvents {
     });
     this.#state = 'missed';
     this.#fill = fill;
-    fill.begin();
+    fill.prepare();
     if (!this.#isWatching) this.watchResponse();
     offerCacheTags(this.#res);
-    fill.watchReads();
     fill.run(next);
   }
 }

@@ -1,5 +1,6 @@
 import { asMiddleware, type Middleware, refuseRequest } from '../headers/middleware';
 import { hideTagHeaders, offerCacheTags } from './cache-tags';
+import { observeBefore } from './inputs/observe-before';
 import { invalidateOnSuccess, registerSpace } from './invalidate';
 import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
@@ -31,12 +32,14 @@ export function updateCache(options: PageCacheOptions = {}, ..._none: never[]): 
   checkPageOptions('updateCache', options);
   const currentSettings = settingsFor(options);
   registerSpace(currentSettings);
+  const place = { hasStateBefore: false };
   return asMiddleware('updateCache', (req, res, next) => {
     shareShapes(req, res);
     offerCacheTags(res);
     if (req.method === 'GET' || req.method === 'HEAD') {
       const settings = currentSettings();
       showCountingPreferences(req, res, settings.preferences);
+      observeBefore(req, res, place);
       new PageTransaction(req, res, settings).watchResponse();
     } else {
       tellAtHead(req, res, currentSettings(), { fwd: 'method' });

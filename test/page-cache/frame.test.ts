@@ -8,7 +8,7 @@ const PARTS: FrameParts = {
   key: 'views.decorators.cache.cache_page..GET.0.1',
   url: 'http://www.example.com/page',
   variant: '6:cookie3:a=1',
-  vary: ['accept', 'cookie'],
+  inputs: ['@locals.user', 'accept', 'cookie'],
   expiresAt: Date.UTC(2026, 0, 2),
   generation: 123_456_789,
   counters: new Map([
@@ -19,6 +19,9 @@ const PARTS: FrameParts = {
     status: 200,
     reason: 'Fine',
     fields: ['Content-Type', 'text/html', 'Set-Cookie', ['a=1', 'b=2'], 'X-Empty', ''],
+    added: ['link', ['</a>', '</b>']],
+    removed: ['x-frame-options'],
+    privacy: ['cookie'],
     body: Buffer.from('<p>Grüße</p>'),
     storedAt: Date.UTC(2026, 0, 1),
     staleAt: Date.UTC(2026, 0, 2),
@@ -44,6 +47,9 @@ const response = fc.record({
   status: fc.integer({ min: 200, max: 599 }),
   reason: value,
   fields,
+  added: fields,
+  removed: fc.array(token),
+  privacy: fc.option(fc.array(token), { nil: undefined }),
   body: fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes)),
   storedAt: fc.double({ noNaN: true }),
   staleAt: fc.double({ noNaN: true }),
@@ -57,7 +63,7 @@ const parts: fc.Arbitrary<FrameParts> = fc.record({
   key: text,
   url: text,
   variant: text,
-  vary: fc.array(token),
+  inputs: fc.array(token),
   expiresAt: fc.double({ noNaN: true }),
   generation: fc.double({ noNaN: true }),
   counters: fc
@@ -171,9 +177,9 @@ test.each([
 });
 
 test('a page record knows its size, and comes back from its bytes', () => {
-  const { key, url, variant, vary, expiresAt, generation, counters } = PARTS;
+  const { key, url, variant, inputs, expiresAt, generation, counters } = PARTS;
   const stored = new StoredResponse(PARTS.response!);
-  const record = new PageRecord(key, url, variant, vary, stored, expiresAt, generation, counters);
+  const record = new PageRecord(key, url, variant, inputs, stored, expiresAt, generation, counters);
   expect(record.byteLength).toBeGreaterThanOrEqual(stored.body.length);
   expect(PageRecord.from(record.toBytes())?.response?.fields).toEqual(PARTS.response!.fields);
 });

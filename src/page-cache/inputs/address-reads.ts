@@ -1,0 +1,42 @@
+import type { Socket } from 'node:net';
+import type { Request } from '../../headers/middleware';
+
+/** Told that the address of a client was read. */
+export interface AddressWatcher {
+  noteAddress(input: string): void;
+}
+
+const WATCHERS = Symbol('cachewright.address');
+
+interface WatchedSocket extends Socket {
+  [WATCHERS]?: Set<AddressWatcher>;
+}
+
+/**
+ * Tells `watcher` when `socket.remoteAddress` is read, until {@link ignoreAddressReads}. Several
+ * requests may be under way on one connection; all of them are told.
+ */
+export function noteAddressReads(req: Request, watcher: AddressWatcher): void {
+  const socket = req.socket as WatchedSocket | undefined;
+  // HTTP/2 shows a proxy of the socket, which the session shares among its streams.
+  if (socket === undefined || socket === null || 'stream' in req) return;
+  if (socket[WATCHERS] === undefined) {
+    const own = Object.getOwnPropertyDescriptor(socket, 'remoteAddress');
+    if (own?.configurable === false) return;
+    Object.defineProperty(socket, WATCHERS, { value: new Set() });
+    Object.defineProperty(socket, 'remoteAddress', {
+      configurable: true,
+      enumerable: own?.enumerable ?? false,
+      get(this: WatchedSocket) {
+        for (const each of socket[WATCHERS]!) each.noteAddress('socket.remoteAddress');
+        if (own !== undefined) return own.get === undefined ? own.value : own.get.call(this);
+        return Reflect.get(Object.getPrototypeOf(socket), 'remoteAddress', this);
+      },
+    });
+  }
+  socket[WATCHERS]?.add(watcher);
+}
+
+export function ignoreAddressReads(req: Request, watcher: AddressWatcher): void {
+  (req.socket as WatchedSocket | undefined)?.[WATCHERS]?.delete(watcher);
+}

@@ -1,0 +1,141 @@
+import { hash } from 'node:crypto';
+
+/** Bytes of text that a value may come to. A larger one is not worth comparing at each look-up. */
+const MAX_LENGTH = 64 * 1024;
+
+/** Texts up to this length are kept as they are, since a hash would not be shorter. */
+const SHORT = 24;
+
+/** A value that cannot be compared: a closure, something cyclic, too large, or hidden in `#private`. */
+export const OPAQUE = Symbol('opaque');
+
+/** Decides whether a function is a constant of the program, and not made for one request. */
+export type IsConstant = (fn: object, path: string) => boolean;
+
+const never: IsConstant = () => false;
+
+/**
+ * A short text that is equal for equal values, and different for different ones; `undefined` for
+ * `undefined`. It covers the type and the own enumerable fields of any class, recursively.
+ *
+ * @param isConstant - Asked for each function that is found.
+ */
+export function digestOf(
+  value: unknown,
+  isConstant: IsConstant = never,
+): string | undefined | typeof OPAQUE {
+  switch (typeof value) {
+    case 'undefined':
+      return undefined;
+    case 'string':
+      return short(`s${value}`);
+    case 'number':
+    case 'boolean':
+    case 'bigint':
+      return `${(typeof value)[0]}${value}`;
+    case 'symbol':
+      return OPAQUE;
+    default:
+  }
+  if (value === null) return 'null';
+  const digest = new Digest(isConstant);
+  return digest.add(value, '') ? short(digest.text) : OPAQUE;
+}
+
+function short(text: string): string {
+  return text.length <= SHORT && !/[\n,]/.test(text) ? text : `#${hash('sha1', text, 'base64url')}`;
+}
+
+class Digest {
+  text = '';
+  readonly #isConstant: IsConstant;
+  /** The objects that the present one is part of. */
+  readonly #path = new Set<object>();
+
+  constructor(isConstant: IsConstant) {
+    this.#isConstant = isConstant;
+  }
+
+  /** @returns `false` if the value cannot be compared */
+  add(value: unknown, path: string): boolean {
+    if (this.text.length > MAX_LENGTH) return false;
+    switch (typeof value) {
+      case 'string':
+        this.text += `s${value.length}:${value}`;
+        return true;
+      case 'number':
+      case 'boolean':
+      case 'bigint':
+      case 'undefined':
+        this.text += `${(typeof value)[0]}${String(value)};`;
+        return true;
+      case 'symbol':
+        return false;
+      case 'function':
+        this.text += `f${value.name};`;
+        return this.#isConstant(value, path);
+      default:
+    }
+    if (value === null) {
+      this.text += '0';
+      return true;
+    }
+    return this.#addObject(value as object, path);
+  }
+
+  #addObject(value: object, path: string): boolean {
+    if (this.#path.has(value)) return false;
+    this.#path.add(value);
+    const isDone = this.#addFields(value, path);
+    this.#path.delete(value);
+    return isDone;
+  }
+
+  #addFields(value: object, path: string): boolean {
+    if (Array.isArray(value)) {
+      this.text += `[${value.length}:`;
+      return value.every((item, i) => this.add(item, `${path}[${i}]`));
+    }
+    if (value instanceof Date) return this.#addText('D', String(value.getTime()));
+    if (ArrayBuffer.isView(value)) {
+      const { buffer, byteOffset, byteLength } = value;
+      if (byteLength > MAX_LENGTH) return false;
+      return this.#addText('B', Buffer.from(buffer, byteOffset, byteLength).toString('base64'));
+    }
+    if (value instanceof Map || value instanceof Set) {
+      this.text += `${value instanceof Map ? 'M' : 'S'}${value.size}:`;
+      return [...value].every((entry) => this.add(entry, `${path}{}`));
+    }
+    if (value instanceof RegExp) return this.#addText('R', String(value));
+    const keys = Object.keys(value).sort();
+    const name = nameOfClass(value);
+    this.text += `{${name}:${keys.length}:`;
+    if (keys.length === 0 && name !== '') return this.#addHidden(value);
+    const fields = value as Record<string, unknown>;
+    for (const key of keys) {
+      this.text += `${key.length}:${key}`;
+      if (!this.add(fields[key], `${path}.${key}`)) return false;
+    }
+    return true;
+  }
+
+  /** An object without visible fields tells its value, or keeps it in fields that nobody sees. */
+  #addHidden(value: object): boolean {
+    const { toJSON } = value as { toJSON?: () => unknown };
+    if (typeof toJSON !== 'function') return false;
+    return this.add(toJSON.call(value), '.toJSON()');
+  }
+
+  #addText(type: string, text: string): boolean {
+    this.text += `${type}${text.length}:${text}`;
+    return true;
+  }
+}
+
+/** `''` for plain objects. */
+function nameOfClass(value: object): string {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === null || prototype === Object.prototype) return '';
+  const { constructor: made } = value as { constructor?: { name?: unknown } };
+  return typeof made === 'function' ? `${made.name || '?'}` : '?';
+}

@@ -1,0 +1,511 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Request, Response } from '../../headers/middleware';
+import type { PageSettings } from '../page-settings';
+import { isKeyedByHost, trustsProxy } from '../request-origin';
+import { ignoreAddressReads, noteAddressReads } from './address-reads';
+import { countsWhenRead } from './headers-that-count';
+import {
+  ALL_HEADERS,
+  ALL_STATE,
+  allOf,
+  type InputValues,
+  isHeaderInput,
+  isStateInput,
+  STATE_NAMES,
+} from './input-values';
+import { RECORDER } from './peek';
+import { callerFile, isReadBySessionPackage } from './reader';
+import {
+  type Container,
+  isContainer,
+  isCounted,
+  isReplacedMethod,
+  isStateKey,
+  keyName,
+  stateInput,
+} from './request-state';
+import { type ContainerWatcher, watchContainer } from './watched-container';
+import { activeWatchers, type HeaderWatcher, SEEN_HEADERS, watchHeaders } from './watched-headers';
+import { watchObject } from './watched-object';
+
+/** A read that keeps a page from being stored. */
+export interface Refusal {
+  /** What was read, such as `req.ip`. */
+  readonly input: string;
+  /** The file that has read it. */
+  readonly reader: string | undefined;
+  /** Whether that may be no reason the next time: a function that was not met before. */
+  readonly isFirst?: true;
+}
+
+export interface InputRecorderOptions {
+  /** What the inputs were at the look-up. */
+  readonly values: InputValues;
+  readonly settings: PageSettings;
+  /** Whether nothing can have left state on the request, as the cache is the first to see it. */
+  readonly isOutermost: boolean;
+  /**
+   * Names of the headers that code before the look-up has read; `undefined` if nobody watched, or if it
+   * has also read the client's address.
+   */
+  readonly sources: ReadonlySet<string> | undefined;
+}
+
+/** Properties of requests that tell visitors apart by more than a page can be kept for. */
+const REFUSED = new Set(['ip', 'ips', 'rawHeaders', 'headersDistinct']);
+
+/** Express's own readings of `Host` and forwarded headers, whose outcome is in the key. */
+const OF_THE_TARGET = new Set(['host', 'hostname', 'protocol', 'secure', 'subdomains']);
+
+/** Express's methods that get hold of all headers, and read one. */
+const ACCEPTS = new Set(['accepts', 'acceptsCharsets', 'acceptsEncodings', 'acceptsLanguages']);
+
+interface Recorded {
+  [RECORDER]?: InputRecorder;
+}
+
+/** Records which inputs the code inside looks at, from the look-up until the response has ended. */
+export class InputRecorder implements HeaderWatcher, ContainerWatcher {
+  readonly #inputs = new Set<string>();
+  readonly #values: InputValues;
+  readonly #settings: PageSettings;
+  readonly #req: Request;
+  readonly #res: Response;
+  readonly #isOutermost: boolean;
+  readonly #sources: ReadonlySet<string> | undefined;
+  readonly #isHostKeyed: boolean;
+  readonly #isTrusting: boolean;
+  /** That of a cache around this one, which records the same reads. */
+  readonly #outer: InputRecorder | undefined;
+  /** Own properties as they were, and those that the code inside has set. */
+  readonly #own = { req: new Map<string | symbol, Own>(), res: new Map<string | symbol, Own>() };
+  readonly #containers = new Map<object, object>();
+  readonly #unwatch: (() => void)[] = [];
+  #silence = 0;
+  /** Times that code got hold of the headers and read none of them. */
+  #unread = 0;
+  #isAsked = false;
+  #refusal: Refusal | undefined;
+
+  constructor(
+    req: Request,
+    res: Response,
+    { values, settings, isOutermost, sources }: InputRecorderOptions,
+  ) {
+    this.#req = req;
+    this.#res = res;
+    this.#values = values;
+    this.#settings = settings;
+    this.#isOutermost = isOutermost;
+    this.#sources = sources;
+    this.#isHostKeyed = isKeyedByHost(req);
+    this.#isTrusting = trustsProxy(req);
+    this.#outer = (req as Recorded)[RECORDER];
+  }
+
+  /** The recorder of the innermost cache around this request. */
+  static of(req: Request): InputRecorder | undefined {
+    return (req as Recorded)[RECORDER];
+  }
+
+  /**
+   * Begins to record.
+   *
+   * @param shown - The headers that the code inside sees.
+   */
+  start(shown: IncomingHttpHeaders): void {
+    const req = this.#req as Request & Recorded & { [SEEN_HEADERS]?: IncomingHttpHeaders };
+    const res = this.#res as Response & Recorded;
+    this.#watchOwn('req', req);
+    this.#watchOwn('res', res);
+    req[RECORDER] = this;
+    res[RECORDER] = this;
+    req[SEEN_HEADERS] = watchHeaders(shown, this);
+    Object.defineProperty(req, 'headers', accessorOf('req', 'headers', true));
+    if (Object.hasOwn(req, 'rawHeaders')) this.#watchProperty('req', req, 'rawHeaders');
+    this.#watchPrototype('req');
+    if (!this.#isOutermost) this.#watchPrototype('res');
+    noteAddressReads(req, this);
+    activeWatchers.add(this);
+  }
+
+  /** Ends recording. What is read from now on counts no more. */
+  stop(): void {
+    this.#silence += 1;
+    activeWatchers.delete(this);
+    for (const unwatch of this.#unwatch.splice(0)) unwatch();
+    ignoreAddressReads(this.#req, this);
+  }
+
+  /** Names of all inputs that were read so far. */
+  get inputs(): ReadonlySet<string> {
+    return this.#inputs;
+  }
+
+  /** Why the page must not be stored, if something was read that no page can be kept for. */
+  get refusal(): Refusal | undefined {
+    return this.#refusal;
+  }
+
+  /** Calls `work`, during which nothing counts as read. */
+  peek<T>(work: () => T): T {
+    this.#silence += 1;
+    try {
+      return this.#outer === undefined ? work() : this.#outer.peek(work);
+    } finally {
+      this.#silence -= 1;
+    }
+  }
+
+  /** Calls `work`, in which code outside this cache runs, which may be inside another. */
+  outside<T>(work: () => T): T {
+    this.#silence += 1;
+    try {
+      return work();
+    } finally {
+      this.#silence -= 1;
+    }
+  }
+
+  get #isSilent(): boolean {
+    return this.#silence > 0;
+  }
+
+  noteHeader(name: string): void {
+    this.#isAsked = false;
+    if (this.#isSilent) return;
+    this.#heal();
+    const { varyOnRead, headers } = this.#settings;
+    if (varyOnRead === undefined || varyOnRead.has(name)) return;
+    const isCounting = name === 'host' ? !this.#isHostKeyed : countsWhenRead(name);
+    if (!isCounting || (headers !== undefined && !headers.has(name))) return;
+    this.#inputs.add(name);
+  }
+
+  noteAllHeaders(): void {
+    this.#isAsked = false;
+    if (this.#isSilent) return;
+    const { varyOnRead, headers } = this.#settings;
+    if (varyOnRead === undefined) return;
+    if (headers === undefined) this.#inputs.add(ALL_HEADERS);
+    else for (const name of headers) this.noteHeader(name);
+  }
+
+  noteField(container: Container, key: string): void {
+    this.#noteState(container, key);
+  }
+
+  noteAllFields(container: Container): void {
+    if (!this.#isSilent) this.#inputs.add(allOf(container));
+  }
+
+  /** Notes that the client's address was read, in whichever way. */
+  noteAddress(input: string): void {
+    this.#refuse(input);
+  }
+
+  /** Notes that entries of `res.locals` may have been read that nobody could watch. */
+  noteRendered(): void {
+    this.noteAllFields('locals');
+  }
+
+  #refuse(input: string): void {
+    if (this.#isSilent || this.#settings.varyOnRead?.has(input.replace(/^req\./, '').toLowerCase()))
+      return;
+    this.#refusal ??= { input, reader: callerFile() };
+  }
+
+  #noteState(scope: 'req' | 'res' | Container, key: string): void {
+    if (this.#isSilent || this.#isOutermost) return;
+    const name = { scope, key };
+    const { state, varyOnRead } = this.#settings;
+    if (!isCounted(state, name) || varyOnRead?.has(key.toLowerCase())) return;
+    const input = stateInput(name);
+    if (this.#inputs.has(input)) return;
+    const { opaque } = this.#values.state(name);
+    if (opaque === undefined) {
+      this.#inputs.add(input);
+      return;
+    }
+    if (opaque === 'first') {
+      this.#refusal ??= { input: `${scope}.${key}`, reader: undefined, isFirst: true };
+      return;
+    }
+    // What it may depend on: the headers that it was made from, and all state beside it.
+    this.#inputs.add(ALL_STATE);
+    const sources = state.from ?? this.#sources;
+    if (sources === undefined) this.noteAllHeaders();
+    else for (const source of sources) this.noteHeader(source);
+  }
+
+  /** Code that got hold of the headers, and was not seen to read any, may have gone through all. */
+  #settleHeaders(): void {
+    if (this.#isAsked) this.#unread += 1;
+    this.#isAsked = false;
+    if (this.#unread > 0 && !this.#isSilent) this.noteAllHeaders();
+    this.#unread = 0;
+  }
+
+  #watchOwn(scope: 'req' | 'res', holder: object): void {
+    for (const key of Reflect.ownKeys(holder)) {
+      if (!isStateKey(scope, key)) continue;
+      if (scope === 'res' && isReplacedMethod(holder, key)) continue;
+      if (scope === 'res' && metOnResponses.size < MAX_ACCESSORS) metOnResponses.add(key);
+      this.#watchProperty(scope, holder, key);
+    }
+  }
+
+  #watchProperty(scope: 'req' | 'res', holder: object, key: string | symbol): void {
+    const own = Object.getOwnPropertyDescriptor(holder, key)!;
+    if (own.configurable === false) {
+      this.#watchFixed(scope, holder, key);
+      return;
+    }
+    const accessor = accessorOf(scope, key, own.enumerable === true);
+    const isOuters = own.get !== undefined && own.get === accessor.get;
+    this.#own[scope].set(key, isOuters ? { isOuters } : own);
+    if (!isOuters) Object.defineProperty(holder, key, accessor);
+  }
+
+  /** A property that cannot be redefined: its object is watched, or else it counts as read. */
+  #watchFixed(scope: 'req' | 'res', holder: object, key: string | symbol): void {
+    const value: unknown = this.peek(() => Reflect.get(holder, key));
+    const onRead = () => this.#noteState(scope, keyName(key));
+    const unwatch =
+      typeof value === 'object' && value !== null ? watchObject(value, onRead) : undefined;
+    if (unwatch === undefined) onRead();
+    else this.#unwatch.push(unwatch);
+  }
+
+  /** Sees reads of what is absent. Express gives requests other prototypes as they enter an app. */
+  #watchPrototype(scope: 'req' | 'res'): void {
+    const holder = scope === 'req' ? this.#req : this.#res;
+    const prototype: object = Object.getPrototypeOf(holder);
+    if (!watchingPrototypes.has(prototype)) {
+      Object.setPrototypeOf(holder, watchingPrototype(scope, prototype));
+    }
+  }
+
+  #heal(): void {
+    if (watchingPrototypes.has(Object.getPrototypeOf(this.#req))) return;
+    if (!this.#isOutermost) this.#inputs.add(STATE_NAMES);
+    this.#watchPrototype('req');
+    if (this.#isOutermost && Object.hasOwn(this.#req, 'session')) this.#noteMadeSession();
+  }
+
+  /** Looks for what could not be watched. To be called before what was read is judged. */
+  settle(): void {
+    this.#heal();
+    this.#settleHeaders();
+  }
+
+  /** A session that was made inside changes without any input that could tell. */
+  #noteMadeSession(): void {
+    if (!this.#isSilent && !isReadBySessionPackage()) this.#refuse('req.session');
+  }
+
+  /** Called for whoever reads an own property. */
+  readOwn(scope: 'req' | 'res', key: string | symbol): unknown {
+    if (key === 'headers') {
+      if (!this.#isSilent) {
+        this.#heal();
+        if (this.#isAsked) this.#unread += 1;
+        this.#isAsked = true;
+      }
+      return (this.#req as { [SEEN_HEADERS]?: unknown })[SEEN_HEADERS];
+    }
+    const own = this.#own[scope].get(key);
+    if (own?.isMade === true) {
+      if (key === 'session' && this.#isOutermost) this.#noteMadeSession();
+      return this.#original(scope, key, own);
+    }
+    if (scope === 'req' && REFUSED.has(key as string)) {
+      this.#refuse(`req.${String(key)}`);
+      return this.peek(() => this.#original(scope, key, own));
+    }
+    const value = this.peek(() => this.#original(scope, key, own));
+    if (this.#isSilent || this.#isOutermost) return value;
+    if (isContainer(scope, key)) return this.#container(key as Container, value);
+    this.#noteState(scope, keyName(key));
+    return value;
+  }
+
+  #container(container: Container, value: unknown): unknown {
+    if (container !== 'locals') this.#noteState('req', container);
+    if (typeof value !== 'object' || value === null) return value;
+    let watched = this.#containers.get(value);
+    if (watched === undefined) {
+      watched = watchContainer(value, container, this);
+      this.#containers.set(value, watched);
+    }
+    return watched;
+  }
+
+  #original(scope: 'req' | 'res', key: string | symbol, own: Own | undefined): unknown {
+    const holder = scope === 'req' ? this.#req : this.#res;
+    if (own?.isOuters === true) return this.#outer?.readOwn(scope, key);
+    if (own === undefined) return Reflect.get(Object.getPrototypeOf(holder), key, holder);
+    return own.get === undefined ? own.value : own.get.call(holder);
+  }
+
+  /** Called for whoever sets an own property. */
+  writeOwn(scope: 'req' | 'res', key: string | symbol, value: unknown): void {
+    const holder = scope === 'req' ? this.#req : this.#res;
+    if (key === 'headers') {
+      (this.#req as { [SEEN_HEADERS]?: unknown })[SEEN_HEADERS] = value;
+      return;
+    }
+    const own = this.#own[scope].get(key);
+    if (own?.isOuters === true) this.#outer?.writeOwn(scope, key, value);
+    else if (own?.set !== undefined) own.set.call(holder, value);
+    else if (own?.get === undefined) this.#own[scope].set(key, { value, isMade: true });
+  }
+
+  /** Called for whoever reads a name that the request does not have of its own. */
+  readAbsent(scope: 'req' | 'res', key: string | symbol, isInherited: boolean): void {
+    if (this.#isSilent) return;
+    if (scope === 'req' && typeof key === 'string') {
+      if (ACCEPTS.has(key)) this.#unread -= 1;
+      if (REFUSED.has(key)) this.#refuse(`req.${key}`);
+    }
+    if (isInherited || !isStateKey(scope, key)) return;
+    // Streams look for a dozen names on what they write to.
+    if (scope === 'res' && !metOnResponses.has(key)) return;
+    this.#noteState(scope, keyName(key));
+  }
+
+  /** Called as the code inside puts something new on the request. */
+  writeAbsent(scope: 'req' | 'res', key: string | symbol, value: unknown, holder: object): boolean {
+    if (key === 'session' && this.#isOutermost && scope === 'req') {
+      this.#own.req.set(key, { value, isMade: true });
+      return Reflect.defineProperty(holder, key, accessorOf('req', key, true));
+    }
+    return Reflect.defineProperty(holder, key, {
+      configurable: true,
+      enumerable: true,
+      writable: true,
+      value,
+    });
+  }
+
+  /** Reads an inherited property of the target, whose own reads of headers are in the key. */
+  readInherited(key: string | symbol, read: () => unknown): unknown {
+    if (typeof key !== 'string') return read();
+    if (REFUSED.has(key)) return this.peek(read);
+    if (!OF_THE_TARGET.has(key)) return read();
+    // An app below may trust other proxies than the one in whose name the key was made.
+    const isAsKeyed = this.peek(() => trustsProxy(this.#req)) === this.#isTrusting;
+    return isAsKeyed ? this.peek(read) : read();
+  }
+
+  /** Whether a header was changed by middleware before the look-up, so that clients did not send it. */
+  isRewritten(name: string): boolean {
+    const { rawHeaders } = this.peek(() => this.#req);
+    const raw = this.peek(() => rawHeaders);
+    const sent: string[] = [];
+    for (let i = 0; i < raw.length; i += 2) {
+      if (raw[i]!.toLowerCase() === name) sent.push(raw[i + 1]!);
+    }
+    const value = this.#values.headers[name];
+    if (value === undefined) return sent.length > 0;
+    const text = Array.isArray(value) ? value.join(', ') : value;
+    const separator = name === 'cookie' ? '; ' : ', ';
+    return sent.length === 0 || (text !== sent.join(separator) && text !== sent[0]);
+  }
+
+  /** Whether caches downstream cannot tell apart the visitors that this page tells apart. */
+  get dependsOnState(): boolean {
+    return [...this.#inputs].some(
+      (input) =>
+        isStateInput(input) ||
+        input === ALL_HEADERS ||
+        (isHeaderInput(input) && this.isRewritten(input)),
+    );
+  }
+}
+
+/** An own property of a request or response, as it was before it was watched. */
+interface Own {
+  readonly value?: unknown;
+  readonly get?: () => unknown;
+  readonly set?: (value: unknown) => void;
+  /** Whether an outer cache watches it, too. */
+  readonly isOuters?: true;
+  /** Whether the code inside has set it. */
+  readonly isMade?: true;
+}
+
+/** State that middleware of this process has left on a response before. */
+const metOnResponses = new Set<string | symbol>();
+
+/** Shared by all requests, since V8 makes a hidden class for each pair of functions. */
+const accessors = new Map<string | symbol, PropertyDescriptor>();
+const MAX_ACCESSORS = 1000;
+
+function accessorOf(
+  scope: 'req' | 'res',
+  key: string | symbol,
+  isEnumerable: boolean,
+): PropertyDescriptor {
+  const name = typeof key === 'string' ? `${scope}.${isEnumerable}.${key}` : key;
+  let accessor = accessors.get(name);
+  if (accessor === undefined) {
+    accessor = {
+      configurable: true,
+      enumerable: isEnumerable,
+      get(this: Recorded) {
+        return this[RECORDER]?.readOwn(scope, key);
+      },
+      set(this: Recorded, value: unknown) {
+        this[RECORDER]?.writeOwn(scope, key, value);
+      },
+    };
+    if (accessors.size < MAX_ACCESSORS) accessors.set(name, accessor);
+  }
+  return accessor;
+}
+
+/** Prototypes that see reads of absent properties, by the prototypes that they stand before. */
+const watchingOf = { req: new WeakMap<object, object>(), res: new WeakMap<object, object>() };
+const watchingPrototypes = new WeakSet<object>();
+
+function watchingPrototype(scope: 'req' | 'res', prototype: object): object {
+  const known = watchingOf[scope].get(prototype);
+  if (known !== undefined) return known;
+  const watching = new Proxy(prototype, new AbsentHandler(scope));
+  watchingOf[scope].set(prototype, watching);
+  watchingPrototypes.add(watching);
+  return watching;
+}
+
+class AbsentHandler implements ProxyHandler<object> {
+  readonly #scope: 'req' | 'res';
+
+  constructor(scope: 'req' | 'res') {
+    this.#scope = scope;
+  }
+
+  get(target: object, key: string | symbol, receiver: Recorded): unknown {
+    const recorder = key === RECORDER ? undefined : receiver[RECORDER];
+    if (recorder === undefined) return Reflect.get(target, key, receiver);
+    const read = () => Reflect.get(target, key, receiver);
+    recorder.readAbsent(this.#scope, key, key in target);
+    return recorder.readInherited(key, read);
+  }
+
+  has(target: object, key: string | symbol): boolean {
+    const isThere = Reflect.has(target, key);
+    if (!isThere) {
+      for (const watcher of activeWatchers) {
+        if (watcher instanceof InputRecorder) watcher.readAbsent(this.#scope, key, false);
+      }
+    }
+    return isThere;
+  }
+
+  set(target: object, key: string | symbol, value: unknown, receiver: Recorded): boolean {
+    const recorder = receiver[RECORDER];
+    if (recorder === undefined || key in target) return Reflect.set(target, key, value, receiver);
+    return recorder.writeAbsent(this.#scope, key, value, receiver as object);
+  }
+}
