@@ -464,6 +464,15 @@ export abstract class BaseCache {
     work.then(forget, forget);
   }
 
+  /**
+   * Milliseconds that each purge waits for other processes which nobody can tell of it.
+   *
+   * @internal
+   */
+  get purgeWaitMs(): number {
+    return 0;
+  }
+
   /** Until all is done that {@link BaseCache.finishBeforeClose} was told of. */
   protected async finishAll(): Promise<void> {
     while (this.#afterwork.size > 0) await Promise.allSettled(this.#afterwork);

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { registerSpace } from './page-spaces';
 import { describe } from '../arguments/describe';
 import type { Handler, Next, Request, Response } from '../headers/middleware';
 import { hideTagHeaders, offerCacheTags } from './cache-tags';
 import { observeBefore } from './inputs/observe-before';
-import { invalidateOnSuccess, registerSpace } from './invalidate';
+import { invalidateOnSuccess } from './invalidate';
 import { tellAtHead } from './outcomes';
 import {
   checkPageOptions,
@@ -81,7 +82,7 @@ export function cacheApp(
   }
   checkPageOptions('cacheApp', options, { before: checkBefore });
   const currentSettings = settingsFor(options);
-  registerSpace(currentSettings);
+  registerSpace(options);
   // Requests that came from the middleware of an app, and are in the hands of this one.
   const mounted = new WeakSet<Request>();
   const { before = [] } = options;

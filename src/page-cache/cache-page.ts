@@ -4,9 +4,10 @@ import type { BaseCache } from '../cache/base-cache';
 import { asMiddleware, type Middleware, refuseRequest } from '../headers/middleware';
 import { hideTagHeaders, offerCacheTags } from './cache-tags';
 import { checkPageSeconds } from './check-page-options';
-import { invalidateOnSuccess, registerSpace } from './invalidate';
+import { invalidateOnSuccess } from './invalidate';
 import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
+import { registerSpace } from './page-spaces';
 import { showCountingPreferences } from './preference-rules';
 import { shareShapes } from './shared-shape';
 import { PageTransaction } from './transaction';
@@ -50,7 +51,7 @@ export function cachePage(seconds: number | null, options: CachePageOptions = {}
   // Alias and prefix are the defaults, not those configured for the site, as in Django.
   const { cache = null, keyPrefix = null } = options;
   const currentSettings = settingsFor({ ...options, cache, keyPrefix });
-  registerSpace(currentSettings);
+  registerSpace({ ...options, cache });
   return asMiddleware('cachePage', (req, res, next) => {
     shareShapes(req, res);
     // Middleware before this one may call it as a hit is sent.

@@ -1,6 +1,6 @@
 import { asMiddleware, type Middleware, refuseRequest } from '../headers/middleware';
-import { registerSpace } from './invalidate';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
+import { registerSpace } from './page-spaces';
 import { PageTransaction } from './transaction';
 
 /**
@@ -20,7 +20,7 @@ export function fetchFromCache(options?: PageCacheOptions, ..._none: never[]): M
   refuseRequest('fetchFromCache', options, 'app.use(fetchFromCache())');
   if (options !== undefined) checkPageOptions('fetchFromCache', options);
   const ownSettings = options === undefined ? undefined : settingsFor(options);
-  if (ownSettings !== undefined) registerSpace(ownSettings);
+  if (options !== undefined) registerSpace(options);
   let hasWarned = false;
   return asMiddleware('fetchFromCache', (req, _res, next) => {
     const isAsked = req.method === 'GET' || req.method === 'HEAD';

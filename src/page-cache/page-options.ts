@@ -321,7 +321,8 @@ export interface PageCacheOptions {
 
   /**
    * Milliseconds within which the backend must have stored or removed a page; else it counts as
-   * failed. Nobody waits for a page to be stored.
+   * failed. Nobody waits for a page to be stored. The response to a request that changes something
+   * waits for its purge, no longer than that.
    *
    * @defaultValue 250
    */

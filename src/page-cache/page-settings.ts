@@ -163,7 +163,7 @@ export function settingsFor(options: PageCacheOptions): () => PageSettings {
 }
 
 /** The backend that keeps these pages. @throws InvalidCacheBackendError if the alias is unknown */
-export function backendOf({ cache }: PageSettings): BaseCache {
+export function backendOf({ cache }: Pick<PageSettings, 'cache'>): BaseCache {
   return typeof cache === 'string' ? backendNamed(cache) : cache;
 }
 

@@ -1,9 +1,10 @@
 import { asMiddleware, type Middleware, refuseRequest } from '../headers/middleware';
 import { hideTagHeaders, offerCacheTags } from './cache-tags';
 import { observeBefore } from './inputs/observe-before';
-import { invalidateOnSuccess, registerSpace } from './invalidate';
+import { invalidateOnSuccess } from './invalidate';
 import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
+import { registerSpace } from './page-spaces';
 import { showCountingPreferences } from './preference-rules';
 import { shareShapes } from './shared-shape';
 import { PageTransaction } from './transaction';
@@ -31,7 +32,7 @@ export function updateCache(options: PageCacheOptions = {}, ..._none: never[]): 
   refuseRequest('updateCache', options, 'app.use(updateCache())');
   checkPageOptions('updateCache', options);
   const currentSettings = settingsFor(options);
-  registerSpace(currentSettings);
+  registerSpace(options);
   const place = { hasStateBefore: false };
   return asMiddleware('updateCache', (req, res, next) => {
     shareShapes(req, res);

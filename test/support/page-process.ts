@@ -3,6 +3,7 @@
  * a {@link PageProcessPlan} as JSON. Sends its port once it listens, and its tally in answer to each
  * message but the last: `hold` keeps the handler from answering until `release`, `close` ends it.
  */
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
 import {
@@ -21,10 +22,15 @@ export interface PageProcessPlan {
   readonly options?: PageCacheOptions;
   /** How long the handler takes for a page. */
   readonly handlerMs: number;
+  /**
+   * A file that the processes share. If given, each path shows what it holds, and a POST adds one to
+   * it and redirects there.
+   */
+  readonly countIn?: string;
 }
 
 function main(): void {
-  const { cache, options, handlerMs } = JSON.parse(process.argv[2]!) as PageProcessPlan;
+  const { cache, options, handlerMs, countIn } = JSON.parse(process.argv[2]!) as PageProcessPlan;
   configureCaches({ default: cache } as never);
   const pages: BaseCache = caches.default;
   const getFrozen = pages.getFrozen.bind(pages);
@@ -55,8 +61,14 @@ function main(): void {
   );
   app.use(fetchFromCache());
   app.use((req, res) => {
+    if (countIn !== undefined && req.method === 'POST') {
+      writeFileSync(countIn, String(Number(readFileSync(countIn, 'utf8')) + 1));
+      res.redirect(303, req.path);
+      return;
+    }
     calls += 1;
-    const answer = () => res.type('text').send(`${req.path} by ${process.pid}`);
+    const shown = countIn === undefined ? `${req.path} by ${process.pid}` : readFileSync(countIn);
+    const answer = () => res.type('text').send(String(shown));
     if (held === undefined) setTimeout(answer, handlerMs);
     else held.push(answer);
   });

@@ -24,6 +24,8 @@ export interface PageProcess {
   get(path: string): Promise<string>;
   /** Asks for a page, and resolves to whether it came from the cache. */
   isHit(path: string): Promise<boolean>;
+  /** Posts, on the connection of all other requests, and resolves to the status. */
+  post(path: string): Promise<number>;
   tally(): Promise<PageTally>;
   /** From now on its handler does not answer, until it is released. */
   hold(): Promise<PageTally>;
@@ -45,12 +47,13 @@ export async function startPageProcess(plan: PageProcessPlan): Promise<PageProce
     once(child, 'message'),
     exited.then(([code]) => Promise.reject(new Error(`It ended with ${code}.`))),
   ])) as [{ port: number }];
-  const agent = new http.Agent({ keepAlive: true });
+  const agent = new http.Agent({ keepAlive: true, maxSockets: plan.countIn ? 1 : Infinity });
   return {
     pid: child.pid!,
     port,
     get: async (path) => (await visit(agent, port, path)).body,
     isHit: async (path) => (await visit(agent, port, path)).cacheStatus.includes('hit'),
+    post: async (path) => (await visit(agent, port, path, 'POST')).status,
     tally: () => tell(child, 'tally'),
     hold: () => tell(child, 'hold'),
     release: () => tell(child, 'release'),
@@ -79,21 +82,28 @@ function visit(
   agent: http.Agent,
   port: number,
   path: string,
-): Promise<{ readonly body: string; readonly cacheStatus: string }> {
+  method = 'GET',
+): Promise<{ readonly status: number; readonly body: string; readonly cacheStatus: string }> {
   return new Promise((resolve, reject) => {
     // One site, whichever process answers for it.
     const headers = { Host: 'www.example.com' };
-    const request = http.get({ agent, port, host: '127.0.0.1', path, headers }, (res) => {
-      const chunks: Buffer[] = [];
-      res.on('data', (chunk) => chunks.push(chunk));
-      res.on('error', reject);
-      res.on('end', () => {
-        const body = Buffer.concat(chunks).toString();
-        const cacheStatus = String(res.headers['cache-status']);
-        if (res.statusCode === 200 && res.complete) resolve({ body, cacheStatus });
-        else reject(new Error(`${res.statusCode} for ${path}: ${body}`));
-      });
-    });
+    const request = http.request(
+      { agent, port, host: '127.0.0.1', path, headers, method },
+      (res) => {
+        const chunks: Buffer[] = [];
+        res.on('data', (chunk) => chunks.push(chunk));
+        res.on('error', reject);
+        res.on('end', () => {
+          const body = Buffer.concat(chunks).toString();
+          const cacheStatus = String(res.headers['cache-status']);
+          const status = res.statusCode!;
+          const isWhole = res.complete && (status === 200 || method === 'POST');
+          if (isWhole) resolve({ status, body, cacheStatus });
+          else reject(new Error(`${status} for ${path}: ${body}`));
+        });
+      },
+    );
     request.on('error', reject);
+    request.end();
   });
 }

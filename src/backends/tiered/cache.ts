@@ -269,6 +269,11 @@ export class TieredCache extends BaseCache {
   }
 
   /** @internal */
+  override get purgeWaitMs(): number {
+    return this.#follow().untoldWaitMs;
+  }
+
+  /** @internal */
   override get countsAtomically(): boolean {
     return this.shared.countsAtomically;
   }

@@ -148,6 +148,12 @@ export class Coherence {
     return this.#followed !== undefined;
   }
 
+  /** How long each change waits where no message tells others of it; `0` where messages do. */
+  get untoldWaitMs(): number {
+    const { bus, trustMs } = this.#ports;
+    return bus === undefined ? waitFor(trustMs) : 0;
+  }
+
   /** Has this process listed, and looks again and again, until it is closed. */
   join(): void {
     if (this.#isMember) return;
