@@ -149,11 +149,11 @@ function purgesFor(url: string, res: ServerResponse, settings: PageSettings): Ma
       : purge;
   const { writeTimeoutMs: maxMs } = settings;
   const urls = [...new Set([url, ...namedUrls(url, res)])];
-  const pages = reported(purgeUrls(urls, maxMs));
+  const pages = reported(begun(() => purgeUrls(urls, maxMs)));
   const groups = parseCacheGroups(res.getHeader('cache-group-invalidation') as HeaderValue);
   if (groups.length === 0) return [pages];
   const names = groups.map((group) => nameOfGroup(url, group));
-  return [pages, reported(purgeEverywhere(() => names, { isLate: true, maxMs }))];
+  return [pages, reported(begun(() => purgeEverywhere(() => names, { isLate: true, maxMs })))];
 }
 
 function namedUrls(url: string, res: ServerResponse): string[] {
