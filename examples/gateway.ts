@@ -6,7 +6,7 @@
  *   curl -i http://localhost:8080/some/page
  */
 import http from 'node:http';
-import { configureCaches, fetchFromCache, updateCache } from 'cachewright';
+import { configureCaches, fetchFromCache, originUnreachable, updateCache } from 'cachewright';
 import express, { type Request, type Response } from 'express';
 
 /** Fields of one connection, which end here (RFC 9110 §7.6.1). */
@@ -34,12 +34,7 @@ export function makeGateway(origin: string): express.Express {
     const { method, originalUrl: path } = req;
     const upstream = http.request(origin, { agent, method, path, headers });
     let answer: http.IncomingMessage | undefined;
-    upstream.on('information', ({ statusCode, headers: { link } }) => {
-      if (statusCode === 102) res.writeProcessing();
-      // One by one, and not those with spaces in quotes: Node would throw.
-      const links = String(link).match(/<[^>]*>(\s*;\s*[\w*-]+(=("[^",;\s]*"|[^",;\s]+))?)*/g);
-      if (statusCode === 103 && links) res.writeEarlyHints({ link: links });
-    });
+    upstream.on('information', (interim) => sendInterim(req, res, interim));
     upstream.on('response', (response) => {
       answer = response;
       const { statusCode = 0, statusMessage = '', rawHeaders: raw } = response;
@@ -48,9 +43,8 @@ export function makeGateway(origin: string): express.Express {
         res.status(502).end();
         return;
       }
-      const isSent = endToEnd(response.headers.connection);
       res.sendDate = false;
-      const fields = raw.filter((_, i) => isSent(raw[i - (i % 2)]!.toLowerCase()));
+      const fields = endToEndFields(raw, response.headers.connection);
       res.writeHead(statusCode, statusMessage, fields);
       response.pipe(res);
       response.on('error', () => res.destroy());
@@ -59,7 +53,8 @@ export function makeGateway(origin: string): express.Express {
       // What an origin sends after the end of its answer is of no concern to the client.
       if (answer?.complete) return;
       if (res.headersSent) res.destroy();
-      else res.status(502).end();
+      // The cache may have a stale answer for a gateway that is disconnected (RFC 9111 §4.2.4).
+      else if (answer !== undefined || !originUnreachable(res)) res.status(502).end();
     });
     res.on('close', () => upstream.destroy());
     req.pipe(upstream);
@@ -70,6 +65,26 @@ export function makeGateway(origin: string): express.Express {
 function endToEnd(connection = ''): (name: string) => boolean {
   const named = connection.toLowerCase().split(/[\s,]+/);
   return (name) => !HOP_BY_HOP.has(name) && !named.includes(name);
+}
+
+/** The end-to-end fields among raw ones. */
+function endToEndFields(raw: readonly string[], connection: string | undefined): string[] {
+  const isSent = endToEnd(connection);
+  return raw.filter((_, i) => isSent(raw[i - (i % 2)]!.toLowerCase()));
+}
+
+/**
+ * Sends an interim response with all its fields. Node's own methods send none with a 102, and of those with
+ * a 103 only links that it can parse.
+ */
+function sendInterim(req: Request, res: Response, interim: http.InformationEvent): void {
+  const { statusCode, headers, rawHeaders } = interim;
+  // Node answers `Expect` itself. A response that is not the next one on its connection has no socket yet.
+  if (statusCode < 102 || req.httpVersion !== '1.1' || res.headersSent || !res.socket) return;
+  const fields = endToEndFields(rawHeaders, headers.connection);
+  let head = `HTTP/1.1 ${statusCode} ${http.STATUS_CODES[statusCode] ?? ''}\r\n`;
+  for (let i = 0; i < fields.length; i += 2) head += `${fields[i]}: ${fields[i + 1]}\r\n`;
+  res.socket.write(`${head}\r\n`, 'latin1');
 }
 
 if (require.main === module) {

@@ -107,6 +107,7 @@ export { cacheTags } from './page-cache/cache-tags';
 export { fetchFromCache } from './page-cache/fetch-from-cache';
 export { invalidate } from './page-cache/invalidate';
 export { getCacheKey, learnCacheKey, type PageKeyOptions } from './page-cache/learn-cache-key';
+export { originUnreachable } from './page-cache/origin-unreachable';
 export type { PageOutcomeMessage } from './page-cache/outcomes';
 export {
   configurePageCache,

@@ -30,10 +30,16 @@ export function statedLifetime(
   }
   const expires = field('expires');
   if (isTargeted || expires === undefined) return undefined;
-  const expiresAt = parseHttpDate(firstLine(expires));
+  const expiresAt = expiryDate(firstLine(expires));
   const date = parseHttpDate(field('date')) ?? receivedAt;
   const seconds = expiresAt === undefined ? 0 : Math.round((expiresAt - date) / 1000);
   return { seconds: Math.min(Math.max(seconds, 0), MAX_DELTA_SECONDS), source: 'expires' };
+}
+
+/** What is no HTTP-date, such as a date without a zone or with an offset from UTC, has expired (RFC 9111 §5.3). */
+function expiryDate(text: string | undefined): number | undefined {
+  // The one format that has no zone ends in the year.
+  return text === undefined || /:\d\d$/.test(text.trim()) ? undefined : parseHttpDate(text);
 }
 
 /** Final statuses that may be given a lifetime by guess. */

@@ -22,6 +22,18 @@ export interface StalenessDefaults {
 }
 
 /**
+ * Whether a cache that cannot reach the origin may serve the response, however stale it is.
+ *
+ * @see RFC 9111 §4.2.4
+ */
+export function isServableDisconnected({
+  mustRevalidate,
+  alwaysValidate,
+}: Pick<StalenessTerms, 'mustRevalidate' | 'alwaysValidate'>): boolean {
+  return !mustRevalidate && !alwaysValidate;
+}
+
+/**
  * Reads the terms of a response. `must-revalidate` and `proxy-revalidate` forbid all that is
  * stale; `s-maxage` forbids it too, unless the response itself asks for it by RFC 5861.
  *

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import { registerSpace } from './page-spaces';
 import { describe } from '../arguments/describe';
 import type { Handler, Next, Request, Response } from '../headers/middleware';
 import { hideTagHeaders, offerCacheTags } from './cache-tags';
@@ -13,6 +12,7 @@ import {
   type PageSettings,
   settingsFor,
 } from './page-settings';
+import { registerSpace } from './page-spaces';
 import { showCountingPreferences } from './preference-rules';
 import { type FrontedApp, standBefore } from './request-origin';
 import { BeforeChain } from './run-before';

@@ -8,6 +8,7 @@ import { parseCacheGroups } from '../http/cache-groups';
 import type { CacheOutcome } from '../http/cache-status';
 import type { HeaderValue } from '../http/header-value';
 import { cachePreconditions } from '../http/preconditions';
+import { isServableDisconnected } from '../http/staleness';
 import { takeCacheTags } from './cache-tags';
 import { commit } from './commit';
 import { detachedRunOf } from './detached-request';
@@ -21,6 +22,7 @@ import { InputRecorder } from './inputs/input-recorder';
 import type { InputValues } from './inputs/input-values';
 import { watchSession } from './inputs/session-watch';
 import { InsideGate } from './inside-gate';
+import { offerStale } from './origin-unreachable';
 import { addCacheStatus, tellOutcome } from './outcomes';
 import { PageScope } from './page-scope';
 import type { PageSettings } from './page-settings';
@@ -92,6 +94,8 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   #confirmed: StoredResponse | undefined;
   /** Whether all of the page is there, and only its tags are still looked at. */
   #isComplete = false;
+  /** Whether the handlers have said that they cannot reach the origin. */
+  #isUnreachable = false;
 
   constructor(start: FillStart) {
     this.#start = start;
@@ -120,6 +124,22 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
       isKnown: inputs !== undefined,
     });
     values.freeze();
+    if (this.#standInResponse !== undefined) offerStale(this.#res, () => this.#answerStale());
+  }
+
+  /** The stored response that may stand in for an error. */
+  get #standInResponse(): StoredResponse | undefined {
+    return this.#start.lookup.response ?? this.#start.staleGet?.response;
+  }
+
+  /** Answers in place of handlers that cannot reach the origin, if that is allowed. */
+  #answerStale(): boolean {
+    const standIn = this.#standInResponse;
+    if (standIn === undefined || !isServableDisconnected(standIn)) return false;
+    this.#isUnreachable = true;
+    this.#res.statusCode = 504;
+    this.#res.end();
+    return true;
   }
 
   #onClosed(): void {
@@ -182,8 +202,9 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
     if (this.#isOverridden()) return this.#refuse('method');
     if (ERRORS.has(sent)) {
       flights?.markFailed(staleGet?.storageKey ?? lookup.storageKey, now);
-      const standIn = lookup.response ?? staleGet?.response;
-      if (standIn?.isServableOnError(now)) return this.#standIn(standIn, now);
+      const standIn = this.#standInResponse;
+      const isServable = this.#isUnreachable || standIn?.isServableOnError(now) === true;
+      if (standIn !== undefined && isServable) return this.#standIn(standIn, now);
     }
     const isConfirming = this.#prepared.isValidating && sent === 304 && !this.#isAnswerToClient();
     return isConfirming ? this.#confirm(lookup.response!, now) : this.#decide(now);

@@ -298,7 +298,8 @@ export interface PageCacheOptions {
 
   /**
    * Seconds past its lifetime for which a page with an `ETag` or `Last-Modified` is kept, so that
-   * the handlers can be asked whether it still holds.
+   * the handlers can be asked whether it still holds. With `patchHeaders: false` all pages are kept,
+   * for clients that accept them stale (`max-stale`) and for `originUnreachable()`.
    *
    * @defaultValue 3600
    */

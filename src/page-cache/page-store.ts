@@ -553,12 +553,13 @@ function newGeneration(): number {
 }
 
 /** Until when a response is of use: fresh, stale on terms, or to be validated. */
-function expiryOf({ keepStale }: PageSettings, response: StoredResponse): number {
-  const canValidate = hasValidator(response.field);
+function expiryOf({ keepStale, patchHeaders }: PageSettings, response: StoredResponse): number {
+  // A client may take it stale (`max-stale`), and so may one whose origin cannot be reached.
+  const isOfUseStale = !patchHeaders || hasValidator(response.field);
   const staleSeconds = Math.max(
     response.staleWhileRevalidate,
     response.staleIfError,
-    canValidate ? keepStale : 0,
+    isOfUseStale ? keepStale : 0,
   );
   return response.staleAt + staleSeconds * 1000;
 }

@@ -86,28 +86,40 @@ test.each(['PUT', 'M-SEARCH', 'DELETE', 'OPTIONS'])('hands on %s with its body',
   expect(answer).toBe(`${method} some body a, b`);
 });
 
-test('hands on interim responses, and stores none', async () => {
+test('hands on interim responses with all their fields, and stores none of them', async () => {
   await before((_req, res) => {
-    res.writeProcessing();
-    res.writeEarlyHints({ link: '</style.css>; rel=preload' });
+    const socket = res.socket!;
+    socket.write('HTTP/1.1 102 Processing\r\nX-Step: 1 of 2\r\n\r\n');
+    socket.write('HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nX-Hint: 1\r\n');
+    socket.write('Set-Cookie: a=1\r\nSet-Cookie: b=2\r\nConnection: X-Gone\r\nX-Gone: 1\r\n\r\n');
+    socket.write('HTTP/1.1 199 Odd\r\nX-Odd: gr\xfc\xdfe\r\n\r\n', 'latin1');
     res.setHeader('Cache-Control', 'max-age=60');
     res.end('page');
   });
   const interim: string[] = [];
+  const finals: string[][] = [];
   const visit = () =>
     new Promise<number>((resolve, reject) => {
       const req = http.get({ port: gateway.port, host: '127.0.0.1', path: '/page' }, (res) => {
+        finals.push(Object.keys(res.headers).filter((name) => /^(x-|link|set-)/.test(name)));
         res.resume().on('end', () => resolve(res.statusCode!));
       });
-      req.on('information', ({ statusCode, headers }) => {
-        interim.push(`${statusCode} ${headers.link ?? ''}`.trim());
+      req.on('information', ({ statusCode, rawHeaders }) => {
+        // Those that the final response brings have not come yet.
+        interim.push(`${statusCode} ${rawHeaders.join(' ')}`);
+        expect(finals).toEqual([]);
       });
       req.on('error', reject);
     });
   expect(await visit()).toBe(200);
-  expect(interim).toEqual(['102', '103 </style.css>; rel=preload']);
+  expect(interim).toEqual([
+    '102 X-Step 1 of 2',
+    '103 Link </style.css>; rel=preload X-Hint 1 Set-Cookie a=1 Set-Cookie b=2',
+    '199 X-Odd gr\xfc\xdfe',
+  ]);
   expect(await visit()).toBe(200);
-  expect(interim).toHaveLength(2);
+  expect(interim).toHaveLength(3);
+  expect(finals).toEqual([[], []]);
   expect(calls).toBe(1);
 });
 
@@ -122,6 +134,23 @@ test('an origin that refuses is a 502, one that breaks off is no page', async ()
   const alone = await serveHttp1(makeGateway(`http://127.0.0.1:${await freePort()}`));
   expect((await alone.get('/page')).status).toBe(502);
   await alone.close();
+});
+
+test.each([
+  ['max-age=1', 200],
+  ['max-age=1, must-revalidate', 502],
+  ['s-maxage=1', 502],
+])('once its origin is gone, a page with %s is a %i (RFC 9111 §4.2.4)', async (value, status) => {
+  await before((_req, res) => {
+    if (calls > 1) res.socket!.destroy();
+    else res.setHeader('Cache-Control', value).end('page');
+  });
+  await gateway.get('/page');
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  const stale = await gateway.get('/page');
+  expect([stale.status, String(stale.body)]).toEqual([status, status === 200 ? 'page' : '']);
+  expect(calls).toBe(2);
+  expect((await gateway.get('/page', {}, 'POST')).status).toBe(502);
 });
 
 test('asks no other origin, whatever the target of a request is', async () => {
@@ -162,7 +191,7 @@ test.each([
   await new Promise((resolve) => broken.close(resolve));
 });
 
-test('hints of several links are handed on, and those that Node does not know are left out', async () => {
+test('hints of several links are handed on as they are, and not to HTTP/1.0', async () => {
   const HINTS = [
     'Link: </a.css>; rel=preload; as="style"',
     'Link: </b.js>; rel=preload, </c.js>; crossorigin; rel=preload',
@@ -181,10 +210,10 @@ test('hints of several links are handed on, and those that Node does not know ar
   const answer = await site.exchange(lastLines('GET /page HTTP/1.1', 'Host: www.example.com'));
   const [early, final] = answer.split('\r\n\r\n');
   expect(early).toMatch(/^HTTP\/1.1 103 /);
-  for (const link of ['</a.css>; rel=preload', '</b.js>; rel=preload', '</c.js>; crossorigin']) {
-    expect(early).toContain(link);
-  }
+  expect(early!.split('\r\n').slice(1)).toEqual(HINTS);
   expect(final).toMatch(/^HTTP\/1.1 200 OK/);
+  const old = await site.exchange(lastLines('GET /old HTTP/1.0', 'Host: www.example.com'));
+  expect(old).toMatch(/^HTTP\/1.1 200 OK/);
   await site.close();
   await new Promise((resolve) => hinting.close(resolve));
 });
