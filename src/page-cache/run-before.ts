@@ -30,11 +30,13 @@ export class BeforeChain {
 
   /** Runs all steps, then `next`. An error goes to the error handlers of the app. */
   run(req: Request, res: Response, next: () => void): void {
-    if (this.#steps.length === 0) return next();
-    this.#lendExpress(req, res);
+    if (this.#steps.length > 0) this.#lendExpress(req, res);
     const step = (at: number): void => {
       const middleware = this.#steps[at];
-      if (middleware === undefined) return next();
+      if (middleware === undefined) {
+        next();
+        return;
+      }
       const goOn: Next = (error) =>
         error === undefined || error === null ? step(at + 1) : this.#fail(req, res, error);
       try {
