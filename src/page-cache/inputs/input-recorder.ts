@@ -17,6 +17,7 @@ import { RECORDER } from './peek';
 import { callerFile, isReadBySessionPackage } from './reader';
 import {
   type Container,
+  holderOf,
   isContainer,
   isCounted,
   isReplacedMethod,
@@ -27,6 +28,7 @@ import {
 import { type ContainerWatcher, watchContainer } from './watched-container';
 import { activeWatchers, type HeaderWatcher, SEEN_HEADERS, watchHeaders } from './watched-headers';
 import { watchObject } from './watched-object';
+import { watchRender } from './watched-render';
 
 /** A read that keeps a page from being stored. */
 export interface Refusal {
@@ -81,6 +83,9 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
   readonly #own = { req: new Map<string | symbol, Own>(), res: new Map<string | symbol, Own>() };
   readonly #containers = new Map<object, object>();
   readonly #unwatch: (() => void)[] = [];
+  readonly #written = new Map<Container, Set<string | symbol>>();
+  /** Whether Express is about to merge `res.locals` into the options of a template. */
+  #isLending = false;
   #silence = 0;
   /** Times that code got hold of the headers and read none of them. */
   #unread = 0;
@@ -125,6 +130,7 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     if (Object.hasOwn(req, 'rawHeaders')) this.#watchProperty('req', req, 'rawHeaders');
     this.#watchPrototype('req');
     if (!this.#isOutermost) this.#watchPrototype('res');
+    if (!this.#isOutermost) watchRender(res, this);
     noteAddressReads(req, this);
     activeWatchers.add(this);
   }
@@ -204,9 +210,30 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     this.#refuse(input);
   }
 
-  /** Notes that entries of `res.locals` may have been read that nobody could watch. */
-  noteRendered(): void {
-    this.noteAllFields('locals');
+  noteWritten(container: Container, key: string | symbol): void {
+    let keys = this.#written.get(container);
+    if (keys === undefined) {
+      keys = new Set();
+      this.#written.set(container, keys);
+    }
+    keys.add(key);
+  }
+
+  isWritten(container: Container, key: string | symbol): boolean {
+    return this.#written.get(container)?.has(key) === true;
+  }
+
+  get rawLocals(): object | undefined {
+    return this.peek(() => holderOf(this.#req, this.#res, 'locals'));
+  }
+
+  lendLocals<T>(work: () => T): T {
+    this.#isLending = true;
+    try {
+      return work();
+    } finally {
+      this.#isLending = false;
+    }
   }
 
   #refuse(input: string): void {
@@ -325,6 +352,10 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     }
     const value = this.peek(() => this.#original(scope, key, own));
     if (this.#isSilent || this.#isOutermost) return value;
+    if (key === 'locals' && scope === 'res' && this.#isLending) {
+      this.#isLending = false;
+      return value;
+    }
     if (isContainer(scope, key)) return this.#container(key as Container, value);
     this.#noteState(scope, keyName(key));
     return value;

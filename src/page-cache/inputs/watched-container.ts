@@ -4,6 +4,9 @@ import type { Container } from './request-state';
 export interface ContainerWatcher {
   noteField(container: Container, key: string): void;
   noteAllFields(container: Container): void;
+  /** The code inside has set or removed a field: reading it tells nothing of the request. */
+  noteWritten(container: Container, key: string | symbol): void;
+  isWritten(container: Container, key: string | symbol): boolean;
   /** Calls `work`, during which nothing counts as read. */
   peek<T>(work: () => T): T;
 }
@@ -33,8 +36,6 @@ export function watchContainer(
 class WatchingHandler implements ProxyHandler<object> {
   readonly #container: Container;
   readonly #watcher: ContainerWatcher;
-  /** Fields that the code inside has set or removed: reading them tells nothing of the request. */
-  readonly #written = new Set<string | symbol>();
 
   constructor(container: Container, watcher: ContainerWatcher) {
     this.#container = container;
@@ -66,22 +67,23 @@ class WatchingHandler implements ProxyHandler<object> {
   }
 
   set(target: object, key: string | symbol, value: unknown): boolean {
-    this.#written.add(key);
+    this.#watcher.noteWritten(this.#container, key);
     return Reflect.set(target, key, value);
   }
 
   defineProperty(target: object, key: string | symbol, descriptor: PropertyDescriptor): boolean {
-    this.#written.add(key);
+    this.#watcher.noteWritten(this.#container, key);
     return Reflect.defineProperty(target, key, descriptor);
   }
 
   deleteProperty(target: object, key: string | symbol): boolean {
-    this.#written.add(key);
+    this.#watcher.noteWritten(this.#container, key);
     return Reflect.deleteProperty(target, key);
   }
 
   #note(key: string | symbol): void {
-    if (typeof key !== 'string' || HIDDEN_FIELDS.has(key) || this.#written.has(key)) return;
+    if (typeof key !== 'string' || HIDDEN_FIELDS.has(key)) return;
+    if (this.#watcher.isWritten(this.#container, key)) return;
     this.#watcher.noteField(this.#container, key);
   }
 
