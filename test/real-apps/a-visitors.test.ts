@@ -1,4 +1,5 @@
 // Who visits: sessions, logins, tokens, API keys, whatever the packages leave on the request.
+import { enterSession, putIn, sessions } from './packages';
 import {
   cookieOf,
   type Loose,
@@ -12,7 +13,6 @@ import {
 } from './support';
 
 const cookieParser: Loose = require('cookie-parser');
-const session: Loose = require('express-session');
 const cookieSession: Loose = require('cookie-session');
 const clientSessions: Loose = require('client-sessions');
 const jwt: Loose = require('jsonwebtoken');
@@ -24,20 +24,6 @@ useRealApps();
 
 /** What is read is a header, and those have always counted. */
 const HELD_INSIDE: RowOptions = { held: ['pair', 'after', 'page', 'app'] };
-
-const sessions = (options: object = {}): Middleware =>
-  session({ secret: 'x', resave: false, saveUninitialized: false, ...options });
-
-const putIn =
-  (set: (req: Loose, res: Loose) => void): Middleware =>
-  (req, res, next) => {
-    set(req, res);
-    next();
-  };
-
-const enterSession: PersonalApp['enter'] = (req, _res, name) => {
-  req.session.user = name;
-};
 
 describe('A1: express-session between the halves', () => {
   const greet: PersonalApp['show'] = (_req, res) => `Hello ${res.locals.user ?? 'guest'}`;

@@ -325,6 +325,29 @@ export function isSharedDownstream({ headers }: Answer, by = /cookie|\*/i): bool
   return isFresh && !/private|no-store|no-cache/.test(control) && !by.test(headers.vary ?? '');
 }
 
+/** Asserts that neither a cache behind this one nor the browser hands the answer to others. */
+export function expectOwn(answer: Answer, by?: RegExp): void {
+  const isShared = isSharedDownstream(answer, by);
+  expect({ isShared, answer: brief(answer) }).toMatchObject({ isShared: false });
+}
+
+/** Asserts that a page is rendered once for several visitors, and says how long it may be kept. */
+export async function expectShared(
+  site: Site,
+  visitors: readonly Visitor[],
+  path = '/same',
+): Promise<void> {
+  const before = site.renders[path] ?? 0;
+  let last: Answer | undefined;
+  for (const who of visitors) last = await who.get(path);
+  useful(() => {
+    expect({ renders: site.renders[path]! - before, answer: brief(last!) }).toMatchObject({
+      renders: 1,
+    });
+    expect(last!.headers['cache-control']).toMatch(/max-age=[1-9]/);
+  });
+}
+
 /** Everything that an answer says. */
 export function wholeOf({ lines, text }: Answer): string {
   return [...lines, text].join('\n');
@@ -430,9 +453,7 @@ async function showsEachTheirOwn(
       expect(wholeOf(answer)).not.toMatch(new RegExp(`\\b${other}\\b`));
     }
     if (own !== 'guest') {
-      expect({ isShared: isSharedDownstream(answer, by), answer: brief(answer) }).toMatchObject({
-        isShared: false,
-      });
+      expectOwn(answer, by);
     }
   }
 }
