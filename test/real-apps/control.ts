@@ -17,6 +17,11 @@ export const invalidate = async () => {};
 export const cacheTags = () => {};
 
 const nothing = async () => {};
+const cache = { clear: nothing, set: nothing, add: nothing, deleteMany: nothing };
+export const createCaches = () => ({ default: { ...cache, invalidateTags: nothing } });
+export const patchCacheControl = () => {};
+export const patchVaryHeaders = () => {};
+
 export const caches = {
   default: { clear: nothing, invalidateTags: nothing, invalidateUrl: nothing },
   all: () => [],

@@ -199,7 +199,7 @@ export interface Answer {
 export function ask(
   { port }: Pick<Site, 'port'>,
   target: string,
-  { method = 'GET', headers = {}, body, agent, from }: AskOptions = {},
+  { method = 'GET', headers = {}, body, agent, from, timeoutMs = 20_000 }: AskOptions = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
@@ -217,7 +217,7 @@ export function ask(
       },
     );
     request.on('error', reject);
-    request.setTimeout(20_000, () => request.destroy(new Error(`No answer to ${target}.`)));
+    request.setTimeout(timeoutMs, () => request.destroy(new Error(`No answer to ${target}.`)));
     request.end(body);
   });
 }
@@ -229,6 +229,7 @@ interface AskOptions {
   readonly agent?: http.Agent;
   /** Address of the client. */
   readonly from?: string;
+  readonly timeoutMs?: number;
 }
 
 function answerOf(response: IncomingMessage, body: Buffer): Answer {
