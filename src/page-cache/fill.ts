@@ -55,6 +55,8 @@ export interface FillStart {
   readonly sources: ReadonlySet<string> | undefined;
   /** Whether the cache stands before all code that could leave something on the request. */
   readonly isOutermost: boolean;
+  /** Whether it stands before a whole app, and sees the fields that are made for each request. */
+  readonly isFronting: boolean;
   /** What others wait for, if they do. */
   readonly flight: Flight | undefined;
   /** `undefined` if there is no backend. */
@@ -314,7 +316,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
       ...(reader !== undefined && { reader }),
     };
     // An error says nothing of the page itself, and this client's wishes nothing of the next one's.
-    const isOfRequest = mustNotStore || refusal === 'method' || refusal === 'first-function';
+    const isOfRequest = mustNotStore || refusal === 'method';
     const isLasting = !ERRORS.has(statusCode) && statusCode !== 304 && !isOfRequest;
     if (isLasting) flights?.markUncacheable(lookup.storageKey, Date.now());
     this.#land({ kind: 'uncacheable', isLasting });
@@ -341,18 +343,15 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   /** The last word on the head, once middleware before the cache has had its say, too. */
   #onLastHead(): void {
     const res = this.#res;
-    const verdict = this.#verdict;
-    if (verdict !== undefined && verdict.refusal === undefined) {
-      const refusal = this.#judge.check(verdict);
-      if (refusal !== undefined) {
-        this.#verdict = { refusal };
-        this.#refuse(refusal);
-      } else {
-        const { terms, privacy, isPatched } = verdict;
-        if (isPatched) {
-          const client = { privacy, remainingSeconds: terms.seconds, age: terms.initialAge };
-          tellClient(res, client, this.#start.values.headers, this.#settings);
-        }
+    if (this.#verdict !== undefined && this.#verdict.refusal === undefined) {
+      const verdict = this.#judge.check(this.#verdict);
+      this.#verdict = verdict;
+      if (verdict.refusal !== undefined) {
+        this.#refuse(verdict.refusal);
+      } else if (verdict.isPatched) {
+        const { terms, privacy } = verdict;
+        const client = { privacy, remainingSeconds: terms.seconds, age: terms.initialAge };
+        tellClient(res, client, this.#start.values.headers, this.#settings);
       }
     }
     addCacheStatus(res, tellOutcome(this.#start.req, this.#settings, this.#outcome));

@@ -3,13 +3,14 @@ import { isForClients } from '../headers/for-clients';
 import { patchFreshnessHeaders } from '../headers/patch-freshness';
 import { patchVaryHeaders } from '../headers/patch-vary';
 import { hasDirective, parseCacheControl } from '../http/cache-control';
-import type { HeaderValue } from '../http/header-value';
+import type { FieldLookup } from '../http/field-lookup';
+import { type HeaderValue, headerLines } from '../http/header-value';
 import { formatHttpDate } from '../http/http-date';
-import { parseVary } from '../http/vary';
 import type { FillStart } from './fill';
 import { fieldsToStore, type Head, type HeadChanges, headOf } from './head-changes';
 import type { InputRecorder } from './inputs/input-recorder';
-import { ALL_HEADERS, isHeaderInput, limitInputs } from './inputs/input-values';
+import { ALL_HEADERS, ALL_STATE, isHeaderInput, limitInputs } from './inputs/input-values';
+import { isMethodName } from './inputs/watched-headers';
 import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
 import { reportFailure } from './page-settings';
 import type { Recording } from './recorder';
@@ -18,13 +19,7 @@ import { type FieldList, fieldOf, StoredResponse } from './stored-response';
 import { varyingNames } from './varying-names';
 
 /** Why a page is not stored, found out from the head and from what was read. */
-export type PageRefusal =
-  | NotStored
-  | 'first-function'
-  | 'nonce'
-  | 'session-written'
-  | 'store-if'
-  | 'outer-no-store';
+export type PageRefusal = NotStored | 'nonce' | 'session-written' | 'store-if' | 'outer-no-store';
 
 /** A response that is stored. */
 export interface Storable {
@@ -113,7 +108,7 @@ export class HeadJudge {
     const { settings, mustNotStore } = this.#options;
     const res = this.#res;
     const before = freshnessOf(res);
-    const policy = judgeResponse(status, fieldsOf(res), settings, this.facts());
+    const policy = judgeResponse(status, this.#fields(), settings, this.facts());
     const refused = this.#refusal(policy.terms === undefined ? policy.refusal : undefined);
     const isRefused = refused !== undefined || policy.terms === undefined || mustNotStore;
     // A lifetime of the site's own that has passed already is told to clients (CP-06).
@@ -146,14 +141,33 @@ export class HeadJudge {
     };
   }
 
+  /** The fields of the response, but for cookies that tell this client what it has sent. */
+  #fields(): FieldLookup {
+    const field = fieldsOf(this.#res);
+    return (name) => (name === 'set-cookie' ? this.#newCookies() : field(name));
+  }
+
+  /**
+   * The cookies that are new to this client. Middleware such as a language detector, or a session that
+   * goes on with each visit, sets the same one again. A hit has the middleware's own.
+   */
+  #newCookies(): readonly string[] | undefined {
+    const lines = headerLines(this.#res.getHeader('set-cookie') as HeaderValue);
+    const { set, added } = this.#changes ?? {};
+    const isInside = set?.has('set-cookie') || added?.has('set-cookie');
+    const sent = (this.#options.values.headers.cookie ?? '').split(';').map((pair) => pair.trim());
+    const isNew = (line: string) => !sent.includes(line.split(';', 1)[0]!.trim());
+    const cookies = isInside ? lines : lines.filter(isNew);
+    return cookies.length === 0 ? undefined : cookies;
+  }
+
   #refusal(policy: NotStored | undefined): Refused | undefined {
     const { recorder, hasWrittenSession, mustNotStore } = this.#options;
     const read = recorder.refusal;
     if (policy !== undefined) return { refusal: policy };
     if (mustNotStore) return { refusal: 'no-store' };
     if (read !== undefined) {
-      const { input, reader } = read;
-      return { refusal: read.isFirst ? 'first-function' : 'identity', input, reader };
+      return { refusal: 'identity', ...read };
     }
     if (hasWrittenSession()) return { refusal: 'session-written', input: 'req.session' };
     if (this.#setsNonce()) return { refusal: 'nonce', input: 'Content-Security-Policy' };
@@ -201,8 +215,10 @@ export class HeadJudge {
   #patchVary(): readonly string[] | undefined {
     const res = this.#res;
     const { recorder, values, settings } = this.#options;
-    const read = [...recorder.inputs].filter(isHeaderInput).map(titleCase);
-    if (read.length > 0) patchVaryHeaders(res, read);
+    const read = [...recorder.inputs].filter(
+      (input) => isHeaderInput(input) && (values.of(input) !== undefined || !isMethodName(input)),
+    );
+    if (read.length > 0) patchVaryHeaders(res, read.map(titleCase));
     // Middleware that echoes it may stand outside, where nobody sees what it reads.
     const allowed = res.getHeader('access-control-allow-origin');
     if (allowed !== undefined && allowed === values.headers.origin)
@@ -219,25 +235,34 @@ export class HeadJudge {
 
   /**
    * Looks at the head once more as Node sends it: middleware before the cache may have made it one that
-   * must not be shared. What the cache has added is taken back then.
+   * must not be shared, or that varies on more. What the cache has added is taken back in the first case.
    */
-  check({ before, after, own }: Storable): PageRefusal | undefined {
+  check(verdict: Storable): HeadVerdict {
+    const { before, after, own, inputs } = verdict;
     const res = this.#res;
-    const { storeCookies } = this.#options.settings;
+    const { settings } = this.#options;
     const isNew = (name: string) =>
       res.hasHeader(name) && String(res.getHeader(name)) !== String(after.get(name));
+    const setsCookie =
+      isNew('set-cookie') && !settings.storeCookies && this.#newCookies() !== undefined;
+    const varying = isNew('vary')
+      ? varyingNames(res.getHeader('vary') as HeaderValue, settings)
+      : [];
     const isRefused =
-      (isNew('set-cookie') && !storeCookies) ||
+      setsCookie ||
       (isNew('cache-control') && !isForClients(res) && forbidsSharing(res)) ||
-      (isNew('vary') && parseVary(res.getHeader('vary') as HeaderValue).includes('*'));
-    if (!isRefused) return undefined;
-    for (const name of ['cache-control', 'expires']) {
+      varying.includes('*');
+    if (!isRefused) {
+      if (varying.length === 0) return verdict;
+      return { ...verdict, inputs: limitInputs(new Set([...inputs, ...varying])) };
+    }
+    for (const name of FRESHNESS) {
       if (!own.has(name) || isNew(name)) continue;
       const value = before.get(name);
       if (value === undefined) res.removeHeader(name);
       else res.setHeader(name, value as string);
     }
-    return isNew('set-cookie') ? 'set-cookie' : 'outer-no-store';
+    return { refusal: setsCookie ? 'set-cookie' : 'outer-no-store' };
   }
 
   /** Whether something came to light after the head that keeps the page from being stored. */
@@ -245,9 +270,9 @@ export class HeadJudge {
     const { recorder, hasWrittenSession, settings } = this.#options;
     if (recorder.refusal !== undefined || hasWrittenSession()) return true;
     const known = new Set(verdict.inputs);
-    const isAll = known.has(ALL_HEADERS);
     for (const input of recorder.inputs) {
-      if (!known.has(input) && !(isAll && isHeaderInput(input))) return true;
+      const whole = isHeaderInput(input) ? ALL_HEADERS : ALL_STATE;
+      if (!known.has(input) && !known.has(whole)) return true;
     }
     if (settings.storeIf === undefined || this.#isWanted !== undefined) return false;
     return !this.#askSite(body);
@@ -279,12 +304,12 @@ export class HeadJudge {
       readonly confirmed: StoredResponse | undefined;
     },
   ): StoredResponse {
-    const { isOutermost, settings, maxSeconds } = this.#options;
+    const { isFronting, settings, maxSeconds } = this.#options;
     const all =
       confirmed !== undefined || changes === undefined
         ? confirmedFields(recording.fields, confirmed, changes, own)
         : fieldsToStore(recording.fields, head, changes, own);
-    const withheld = isOutermost
+    const withheld = isFronting
       ? new Set([...terms.withheld, ...settings.perRequestFields])
       : terms.withheld;
     // Some of its fragments may have come after the head.

@@ -185,7 +185,10 @@ export function ageOrigin(
   { initialAge: age }: PageTerms,
 ): number | undefined {
   // One that was made elsewhere goes on counting (PAGE-24).
-  if (!isPatched || field('age') !== undefined) return receivedAt / 1000 - age;
+  if (field('age') !== undefined) {
+    return receivedAt / 1000 - initialAge(field, receivedAt, receivedAt);
+  }
+  if (!isPatched) return receivedAt / 1000 - age;
   const maxAge = directiveSeconds(parseCacheControl(field('cache-control')), 'max-age');
   const expiresAt = parseHttpDate(field('expires'));
   if (maxAge === undefined || expiresAt === undefined) return undefined;

@@ -206,7 +206,9 @@ export class PageTransaction implements RecorderEvents {
       const flights = this.#flights();
       return this.#run(lookup, next, flights?.get(storageKey) ?? flights?.begin(storageKey));
     }
-    if (response !== undefined && this.#isReusable(response)) return this.#hit(response);
+    if (response !== undefined && this.#isReusable(response)) {
+      return this.#hit(response, {}, storageKey);
+    }
     const wishes = this.#wishes();
     if (wishes?.onlyIfCached) return this.#refuse();
     // What is not kept is of no use to those who would wait for it.
@@ -234,7 +236,7 @@ export class PageTransaction implements RecorderEvents {
       !hasStatePresent(lookup.inputs ?? [], this.#values);
     if (isRefreshable && response.isServableMeanwhile(now) && canDetach(this.#req)) {
       this.#refresh(lookup);
-      this.#hit(response);
+      this.#hit(response, {}, lookup.storageKey);
       return true;
     }
     const isBackingOff =
@@ -561,6 +563,7 @@ export class PageTransaction implements RecorderEvents {
       values: this.#values,
       sources: this.#sources,
       isOutermost: this.#fronted?.isOutermost === true,
+      isFronting: this.#fronted !== undefined,
       flight,
       flights: this.#flights(),
       staleGet: this.#staleGet,

@@ -28,7 +28,7 @@ export function noteAddressReads(req: Request, watcher: AddressWatcher): void {
       configurable: true,
       enumerable: own?.enumerable ?? false,
       get(this: WatchedSocket) {
-        for (const each of socket[WATCHERS]!) each.noteAddress('socket.remoteAddress');
+        for (const each of socket[WATCHERS]!) each.noteAddress('req.socket.remoteAddress');
         if (own !== undefined) return own.get === undefined ? own.value : own.get.call(this);
         return Reflect.get(Object.getPrototypeOf(socket), 'remoteAddress', this);
       },

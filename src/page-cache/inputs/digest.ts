@@ -9,20 +9,20 @@ const SHORT = 24;
 /** A value that cannot be compared: a closure, something cyclic, too large, or hidden in `#private`. */
 export const OPAQUE = Symbol('opaque');
 
-/** Decides whether a function is a constant of the program, and not made for one request. */
-export type IsConstant = (fn: object, path: string) => boolean;
+/** Names a function that is a constant of the program; `undefined` if it is made for one request. */
+export type NameFunction = (fn: object, path: string) => string | undefined;
 
-const never: IsConstant = () => false;
+const never: NameFunction = () => undefined;
 
 /**
  * A short text that is equal for equal values, and different for different ones; `undefined` for
  * `undefined`. It covers the type and the own enumerable fields of any class, recursively.
  *
- * @param isConstant - Asked for each function that is found.
+ * @param nameFunction - Asked for each function that is found.
  */
 export function digestOf(
   value: unknown,
-  isConstant: IsConstant = never,
+  nameFunction: NameFunction = never,
 ): string | undefined | typeof OPAQUE {
   switch (typeof value) {
     case 'undefined':
@@ -38,7 +38,7 @@ export function digestOf(
     default:
   }
   if (value === null) return 'null';
-  const digest = new Digest(isConstant);
+  const digest = new Digest(nameFunction);
   return digest.add(value, '') ? short(digest.text) : OPAQUE;
 }
 
@@ -48,12 +48,12 @@ function short(text: string): string {
 
 class Digest {
   text = '';
-  readonly #isConstant: IsConstant;
+  readonly #nameFunction: NameFunction;
   /** The objects that the present one is part of. */
   readonly #path = new Set<object>();
 
-  constructor(isConstant: IsConstant) {
-    this.#isConstant = isConstant;
+  constructor(nameFunction: NameFunction) {
+    this.#nameFunction = nameFunction;
   }
 
   /** @returns `false` if the value cannot be compared */
@@ -71,9 +71,11 @@ class Digest {
         return true;
       case 'symbol':
         return false;
-      case 'function':
-        this.text += `f${value.name};`;
-        return this.#isConstant(value, path);
+      case 'function': {
+        const name = this.#nameFunction(value, path);
+        this.text += `f${name};`;
+        return name !== undefined;
+      }
       default:
     }
     if (value === null) {

@@ -11,6 +11,7 @@ import {
   type InputValues,
   isHeaderInput,
   isStateInput,
+  namesOf,
   STATE_NAMES,
 } from './input-values';
 import { RECORDER } from './peek';
@@ -27,6 +28,7 @@ import {
 } from './request-state';
 import { type ContainerWatcher, watchContainer } from './watched-container';
 import { activeWatchers, type HeaderWatcher, SEEN_HEADERS, watchHeaders } from './watched-headers';
+import { copyOfLocals, watchLocals } from './watched-locals';
 import { watchObject } from './watched-object';
 import { watchRender } from './watched-render';
 
@@ -36,8 +38,6 @@ export interface Refusal {
   readonly input: string;
   /** The file that has read it. */
   readonly reader: string | undefined;
-  /** Whether that may be no reason the next time: a function that was not met before. */
-  readonly isFirst?: true;
 }
 
 export interface InputRecorderOptions {
@@ -84,8 +84,10 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
   readonly #containers = new Map<object, object>();
   readonly #unwatch: (() => void)[] = [];
   readonly #written = new Map<Container, Set<string | symbol>>();
-  /** Whether Express is about to merge `res.locals` into the options of a template. */
-  #isLending = false;
+  /** What Express is about to merge into the options of a template. */
+  #lent: object | undefined;
+  /** The object that was last given out and not read since. */
+  #unreadContainer: Container | undefined;
   #silence = 0;
   /** Times that code got hold of the headers and read none of them. */
   #unread = 0;
@@ -198,11 +200,17 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
   }
 
   noteField(container: Container, key: string): void {
-    this.#noteState(container, key);
+    if (this.#unreadContainer === container) this.#unreadContainer = undefined;
+    if (!this.isWritten(container, key)) this.#noteState(container, key);
   }
 
   noteAllFields(container: Container): void {
-    if (!this.#isSilent) this.#inputs.add(allOf(container));
+    if (this.#unreadContainer === container) this.#unreadContainer = undefined;
+    if (!this.#isSilent && !this.#isOutermost) this.#inputs.add(allOf(container));
+  }
+
+  noteNames(container: Container): void {
+    if (!this.#isSilent && !this.#isOutermost) this.#inputs.add(namesOf(container));
   }
 
   /** Notes that the client's address was read, in whichever way. */
@@ -216,6 +224,7 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
       keys = new Set();
       this.#written.set(container, keys);
     }
+    if (this.#unreadContainer === container) this.#unreadContainer = undefined;
     keys.add(key);
   }
 
@@ -223,16 +232,17 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     return this.#written.get(container)?.has(key) === true;
   }
 
-  get rawLocals(): object | undefined {
-    return this.peek(() => holderOf(this.#req, this.#res, 'locals'));
+  copyLocals(): object | undefined {
+    const locals = this.peek(() => holderOf(this.#req, this.#res, 'locals'));
+    return locals && copyOfLocals(locals);
   }
 
-  lendLocals<T>(work: () => T): T {
-    this.#isLending = true;
+  lendLocals<T>(locals: object | undefined, work: () => T): T {
+    this.#lent = locals;
     try {
       return work();
     } finally {
-      this.#isLending = false;
+      this.#lent = undefined;
     }
   }
 
@@ -249,13 +259,8 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     if (!isCounted(state, name) || varyOnRead?.has(key.toLowerCase())) return;
     const input = stateInput(name);
     if (this.#inputs.has(input)) return;
-    const { opaque } = this.#values.state(name);
-    if (opaque === undefined) {
+    if (this.#values.state(name).isOpaque !== true) {
       this.#inputs.add(input);
-      return;
-    }
-    if (opaque === 'first') {
-      this.#refusal ??= { input: `${scope}.${key}`, reader: undefined, isFirst: true };
       return;
     }
     // What it may depend on: the headers that it was made from, and all state beside it.
@@ -313,17 +318,45 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     }
   }
 
-  #heal(): void {
-    if (watchingPrototypes.has(Object.getPrototypeOf(this.#req))) return;
-    if (!this.#isOutermost) this.#inputs.add(STATE_NAMES);
+  /**
+   * Watches the prototypes that Express has given to the request since.
+   *
+   * @param isAtOnce - Whether Express has done so just now, so that no read was missed.
+   * @returns whether there were any.
+   */
+  #heal({ isAtOnce = false } = {}): boolean {
+    if (watchingPrototypes.has(Object.getPrototypeOf(this.#req))) return false;
+    if (!this.#isOutermost && !isAtOnce) this.#inputs.add(STATE_NAMES);
     this.#watchPrototype('req');
-    if (this.#isOutermost && Object.hasOwn(this.#req, 'session')) this.#noteMadeSession();
+    if (!this.#isOutermost) this.#watchPrototype('res');
+    this.#findMadeSession();
+    return true;
+  }
+
+  /** A session that was not there at the look-up was made inside. */
+  #findMadeSession(): void {
+    if (this.#own.req.has('session')) return;
+    const own = Object.getOwnPropertyDescriptor(this.#req, 'session');
+    if (own === undefined) return;
+    // A getter reads what it makes the session from, and that is seen.
+    if (own.get === undefined || own.configurable === false) {
+      this.#noteMadeSession();
+      return;
+    }
+    this.#own.req.set('session', { ...own, isMade: true });
+    Object.defineProperty(
+      this.#req,
+      'session',
+      accessorOf('req', 'session', own.enumerable === true),
+    );
   }
 
   /** Looks for what could not be watched. To be called before what was read is judged. */
   settle(): void {
     this.#heal();
+    this.#findMadeSession();
     this.#settleHeaders();
+    this.#settleContainer();
   }
 
   /** A session that was made inside changes without any input that could tell. */
@@ -341,9 +374,17 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
       }
       return (this.#req as { [SEEN_HEADERS]?: unknown })[SEEN_HEADERS];
     }
+    if (key === 'locals' && this.#lent !== undefined) {
+      const lent = this.#lent;
+      this.#lent = undefined;
+      return lent;
+    }
+    // Express looks for `res.locals` as soon as it has changed the prototypes.
+    const isExpress = key === 'locals' && this.#heal({ isAtOnce: true });
     const own = this.#own[scope].get(key);
+    if (isExpress) return this.peek(() => this.#original(scope, key, own));
     if (own?.isMade === true) {
-      if (key === 'session' && this.#isOutermost) this.#noteMadeSession();
+      if (key === 'session') this.#noteMadeSession();
       return this.#original(scope, key, own);
     }
     if (scope === 'req' && REFUSED.has(key as string)) {
@@ -352,10 +393,6 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     }
     const value = this.peek(() => this.#original(scope, key, own));
     if (this.#isSilent || this.#isOutermost) return value;
-    if (key === 'locals' && scope === 'res' && this.#isLending) {
-      this.#isLending = false;
-      return value;
-    }
     if (isContainer(scope, key)) return this.#container(key as Container, value);
     this.#noteState(scope, keyName(key));
     return value;
@@ -363,13 +400,22 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
 
   #container(container: Container, value: unknown): unknown {
     if (container !== 'locals') this.#noteState('req', container);
+    this.#settleContainer();
     if (typeof value !== 'object' || value === null) return value;
+    this.#unreadContainer = container;
     let watched = this.#containers.get(value);
     if (watched === undefined) {
-      watched = watchContainer(value, container, this);
+      if (container === 'locals') this.#unwatch.push(watchLocals(value, this));
+      watched = container === 'locals' ? value : watchContainer(value, container, this);
       this.#containers.set(value, watched);
     }
     return watched;
+  }
+
+  /** Code that got hold of an object, and was not seen to read it, may have asked what it has. */
+  #settleContainer(): void {
+    if (this.#unreadContainer !== undefined) this.noteNames(this.#unreadContainer);
+    this.#unreadContainer = undefined;
   }
 
   #original(scope: 'req' | 'res', key: string | symbol, own: Own | undefined): unknown {
@@ -386,6 +432,8 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
       (this.#req as { [SEEN_HEADERS]?: unknown })[SEEN_HEADERS] = value;
       return;
     }
+    // Express 4 puts back the `res.locals` that it has found.
+    if (typeof value === 'object' && value !== null && this.#containers.has(value)) return;
     const own = this.#own[scope].get(key);
     if (own?.isOuters === true) this.#outer?.writeOwn(scope, key, value);
     else if (own?.set !== undefined) own.set.call(holder, value);
@@ -407,7 +455,7 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
 
   /** Called as the code inside puts something new on the request. */
   writeAbsent(scope: 'req' | 'res', key: string | symbol, value: unknown, holder: object): boolean {
-    if (key === 'session' && this.#isOutermost && scope === 'req') {
+    if (key === 'session' && scope === 'req') {
       this.#own.req.set(key, { value, isMade: true });
       return Reflect.defineProperty(holder, key, accessorOf('req', key, true));
     }

@@ -33,6 +33,11 @@ export function allOf(container: Container): string {
   return `*${container}`;
 }
 
+/** Which fields an object of request state has. */
+export function namesOf(container: Container): string {
+  return `*${container}.names`;
+}
+
 const SCOPES: readonly Scope[] = ['req', 'res', 'locals', ...CONTAINERS];
 
 /** Whether an input is made of request state, which caches downstream cannot see. */
@@ -61,8 +66,8 @@ export function limitInputs(inputs: ReadonlySet<string>): readonly string[] {
 export interface StateValue {
   /** `undefined`: absent. */
   readonly text: string | undefined;
-  /** Set where the value cannot be compared; `first`: not yet, as nothing like it was met before. */
-  readonly opaque?: 'lasting' | 'first';
+  /** Whether the value cannot be compared. */
+  readonly isOpaque?: true;
 }
 
 /**
@@ -141,17 +146,11 @@ export class InputValues {
       const language = languageOf(name.key, value, holders);
       if (language !== undefined) return { text: digestOf(language) as string };
       const place = stateInput(name);
-      let isFirst = false;
-      const digest = digestOf(value, (fn, path) => {
-        const kind = meetFunction(`${place}${path}`, fn);
-        isFirst ||= kind === 'first';
-        return kind === 'constant';
-      });
-      if (digest !== OPAQUE) return { text: digest };
-      return { text: undefined, opaque: isFirst ? 'first' : 'lasting' };
+      const digest = digestOf(value, (fn, path) => meetFunction(`${place}${path}`, fn));
+      return digest === OPAQUE ? { text: undefined, isOpaque: true } : { text: digest };
     } catch {
       // A getter of the value threw.
-      return { text: undefined, opaque: 'lasting' };
+      return { text: undefined, isOpaque: true };
     }
   }
 
@@ -166,9 +165,9 @@ export class InputValues {
 
   #state(input: string): string | undefined {
     const name = parseStateInput(input);
-    const { text, opaque } = this.state(name);
+    const { text, isOpaque } = this.state(name);
     // Compared once before: the page then looked at one that could be compared.
-    if (opaque !== undefined) return `opaque ${this.of(ALL_HEADERS)} ${this.of(ALL_STATE)}`;
+    if (isOpaque) return `opaque ${this.of(ALL_HEADERS)} ${this.of(ALL_STATE)}`;
     return text;
   }
 
@@ -182,6 +181,10 @@ export class InputValues {
   #many(input: string): string | undefined {
     if (input === ALL_HEADERS) return this.#allHeaders();
     if (input === STATE_NAMES) return this.#stateNames();
+    if (input.endsWith('.names')) {
+      const names = [...this.#keys(input.slice(1, -'.names'.length) as Scope)].sort();
+      return names.length === 0 ? undefined : `#${hash('sha1', names.join('\n'), 'base64url')}`;
+    }
     const scopes = input === ALL_STATE ? SCOPES : [input.slice(1) as Scope];
     const parts: string[] = [];
     for (const scope of scopes) {

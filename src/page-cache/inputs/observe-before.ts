@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Request, Response } from '../../headers/middleware';
 import { type AddressWatcher, ignoreAddressReads, noteAddressReads } from './address-reads';
 import { InputRecorder } from './input-recorder';
+import { isReadForTarget } from './reader';
 import { isStateKey } from './request-state';
 import { type HeaderWatcher, observeHeaders, unobserved } from './watched-headers';
 
@@ -16,6 +17,11 @@ class SourceObserver implements HeaderWatcher, AddressWatcher {
   readonly names = new Set<string>();
   /** Whether something was read that no list of headers stands for. */
   isUnknown = false;
+  readonly #place: ObservedPlace;
+
+  constructor(place: ObservedPlace) {
+    this.#place = place;
+  }
 
   noteHeader(name: string): void {
     this.names.add(name);
@@ -26,6 +32,15 @@ class SourceObserver implements HeaderWatcher, AddressWatcher {
   }
 
   noteAddress(): void {
+    const place = this.#place;
+    if (place.readsAddress !== true) {
+      const lookups = (place.lookups ?? 0) + 1;
+      place.lookups = lookups;
+      // To find out who reads takes longer than a hit.
+      if (lookups > LOOKUPS && lookups % LOOKUPS !== 0) return;
+      if (isReadForTarget()) return;
+      place.readsAddress = true;
+    }
     this.isUnknown = true;
   }
 }
@@ -34,7 +49,14 @@ class SourceObserver implements HeaderWatcher, AddressWatcher {
 export interface ObservedPlace {
   /** Whether code that runs before has ever left state on a request: nobody saw what it had read. */
   hasStateBefore: boolean;
+  /** Whether middleware reads the client's address. */
+  readsAddress?: boolean;
+  /** How often it was found out who reads the address. */
+  lookups?: number;
 }
+
+/** Times after which Express is trusted to be the only reader of the address. */
+const LOOKUPS = 50;
 
 /** Begins to watch what middleware reads of a request until {@link endObservation}. */
 export function observeBefore(req: Request, res: Response, place: ObservedPlace): void {
@@ -44,7 +66,7 @@ export function observeBefore(req: Request, res: Response, place: ObservedPlace)
     place.hasStateBefore = true;
     return;
   }
-  const observer = new SourceObserver();
+  const observer = new SourceObserver(place);
   (req as Observed)[OBSERVER] = observer;
   (req as { headers: IncomingHttpHeaders }).headers = observeHeaders(
     unobserved(req.headers),

@@ -23,22 +23,35 @@ export function isReadBySessionPackage(): boolean {
   return SESSION_PACKAGES.test(fullCallerFile() ?? '');
 }
 
+/** Whether Express is reading the client's address to find out scheme and host, which are in the key. */
+export function isReadForTarget(): boolean {
+  const site = callSites().find(isForeign);
+  const isExpress = /node_modules[\\/]express\d?[\\/]lib[\\/]request\.js$/.test(fileOf(site) ?? '');
+  return isExpress && /\b(?:protocol|hostname|host)$/.test(site?.getFunctionName() ?? '');
+}
+
+/** Express's own getters, such as `req.ip`, read on behalf of their caller. */
+const EXPRESS = /node_modules[\\/](?:express\d?|router|proxy-addr|forwarded)[\\/]/;
+
 function fullCallerFile(): string | undefined {
+  return fileOf(callSites().find((site) => isForeign(site) && !EXPRESS.test(fileOf(site)!)));
+}
+
+function fileOf(site: NodeJS.CallSite | undefined): string | undefined {
+  return site?.getFileName()?.replace(/^file:\/\//, '');
+}
+
+function isForeign(site: NodeJS.CallSite): boolean {
+  const file = fileOf(site);
+  return file !== undefined && !file.startsWith('node:') && !file.startsWith(OWN_FOLDER);
+}
+
+function callSites(): readonly NodeJS.CallSite[] {
   const { stackTraceLimit, prepareStackTrace } = Error;
   try {
     Error.stackTraceLimit = 16;
     Error.prepareStackTrace = (_error, sites) => sites;
-    const { stack } = new Error() as unknown as { stack: NodeJS.CallSite[] };
-    for (const site of stack) {
-      const file = site.getFileName()?.replace(/^file:\/\//, '');
-      if (file == null || file.startsWith('node:') || file.startsWith(OWN_FOLDER)) continue;
-      // Express's own getters, such as req.ip, read on behalf of their caller.
-      if (/node_modules[\\/](?:express\d?|router|proxy-addr|forwarded)[\\/]/.test(file)) continue;
-      return file;
-    }
-    return undefined;
-  } catch {
-    return undefined;
+    return (new Error() as unknown as { stack: NodeJS.CallSite[] }).stack;
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
     Error.prepareStackTrace = prepareStackTrace;

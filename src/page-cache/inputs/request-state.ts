@@ -28,6 +28,7 @@ const OF_FRAMEWORKS = new Set([
   ...['app', 'baseUrl', 'next', 'originalUrl', 'params', 'query', 'req', 'res', 'route', 'secret'],
   ...['_parsedUrl', '_parsedOriginalUrl', '__onFinished', 'writable', 'writableEnded', 'finished'],
   ...[
+    '_maxRequestsPerSocket',
     '_writableState',
     'headers',
     'headersDistinct',

@@ -4,6 +4,8 @@ import type { Container } from './request-state';
 export interface ContainerWatcher {
   noteField(container: Container, key: string): void;
   noteAllFields(container: Container): void;
+  /** Which fields there are was found out. */
+  noteNames(container: Container): void;
   /** The code inside has set or removed a field: reading it tells nothing of the request. */
   noteWritten(container: Container, key: string | symbol): void;
   isWritten(container: Container, key: string | symbol): boolean;

@@ -139,9 +139,9 @@ const METHOD_NAMES = new Set([
   ...['$$typeof', '_isMockFunction', 'nodeType', 'tagName', 'inspect', 'cachewright'],
 ]);
 
-/** Whether reading this absent name looks for a header, and not for a method. */
-function isHeaderName(name: string): boolean {
-  return !(name in Object.prototype) && !METHOD_NAMES.has(name) && isFieldName(name);
+/** Whether code that reads this absent name looks most probably for a method, and not for a header. */
+export function isMethodName(name: string): boolean {
+  return name in Object.prototype || METHOD_NAMES.has(name);
 }
 
 const WATCHING_PROTOTYPE = new Proxy(Object.prototype, {
@@ -151,12 +151,12 @@ const WATCHING_PROTOTYPE = new Proxy(Object.prototype, {
       if (key === inspect.custom) return inspectHeaders;
       if (key === 'toJSON' || key === Symbol.iterator) watch.watcher.noteAllHeaders();
       if (key === 'hasOwnProperty') return hasOwnHeader;
-      if (typeof key === 'string' && isHeaderName(key)) watch.watcher.noteHeader(key);
+      if (typeof key === 'string' && isFieldName(key)) watch.watcher.noteHeader(key);
     }
     return Reflect.get(target, key, receiver);
   },
   has(target, key) {
-    if (typeof key === 'string' && isHeaderName(key)) {
+    if (typeof key === 'string' && isFieldName(key)) {
       for (const watcher of activeWatchers) watcher.noteHeader(key);
     }
     return Reflect.has(target, key);
@@ -212,6 +212,6 @@ class ObservingHandler implements ProxyHandler<IncomingHttpHeaders> {
 
   #note(key: string | symbol): void {
     if (typeof key !== 'string') return;
-    if (countsWhenRead(key) && isHeaderName(key)) this.#watcher.noteHeader(key);
+    if (countsWhenRead(key) && isFieldName(key)) this.#watcher.noteHeader(key);
   }
 }

@@ -6,13 +6,13 @@ export interface RenderWatcher {
   noteAllFields(container: 'locals'): void;
   /** Whether the code inside has set this entry itself. */
   isWritten(container: 'locals', key: string): boolean;
-  /** `res.locals` as it is, for the merge that Express does of all entries. */
-  readonly rawLocals: object | undefined;
-  /** Calls `work`; the first read of `res.locals` in it is Express's own, and does not count. */
-  lendLocals<T>(work: () => T): T;
+  /** The entries of `res.locals` as they are now, in an object that nobody watches. */
+  copyLocals(): object | undefined;
+  /** Calls `work`, in which Express reads `res.locals` first, and gets `locals`. */
+  lendLocals<T>(locals: object | undefined, work: () => T): T;
 }
 
-type Engine = (path: string, options: RenderOptions, callback: unknown) => unknown;
+type Engine = (this: unknown, path: string, options: RenderOptions, callback: unknown) => unknown;
 
 interface RenderOptions {
   readonly _locals?: object;
@@ -25,7 +25,7 @@ interface RenderingApp {
 
 type Render = (this: Response, ...args: unknown[]) => unknown;
 
-/** Renders under way, by the `res.locals` that is merged into their options. */
+/** Renders under way, by the copy of `res.locals` that is merged into their options. */
 const watchers = new WeakMap<object, RenderWatcher>();
 
 /** Watchers whose template was handed to an engine. */
@@ -41,19 +41,19 @@ export function watchRender(response: Response, watcher: RenderWatcher): void {
   const { render } = res;
   if (typeof render !== 'function') return;
   res.render = function renderWatched(this: Response, ...args: unknown[]) {
-    const { rawLocals } = watcher;
+    const locals = watcher.copyLocals();
     const req = (this as { req?: object }).req as { app?: RenderingApp } | undefined;
     const app = req?.app;
-    if (rawLocals === undefined || app?.engines === undefined || Object.hasOwn(req!, 'app')) {
+    if (locals === undefined || app?.engines === undefined || Object.hasOwn(req!, 'app')) {
       watcher.noteAllFields('locals');
-      return watcher.lendLocals(() => render.apply(this, args));
+      return watcher.lendLocals(locals, () => render.apply(this, args));
     }
-    watchers.set(rawLocals, watcher);
+    watchers.set(locals, watcher);
     watched.delete(watcher);
     // `res.render` takes the app from the request.
     Object.defineProperty(req, 'app', { configurable: true, value: watchingApp(app) });
     try {
-      return watcher.lendLocals(() => render.apply(this, args));
+      return watcher.lendLocals(locals, () => render.apply(this, args));
     } finally {
       delete req!.app;
       if (!watched.has(watcher)) watcher.noteAllFields('locals');
@@ -85,15 +85,13 @@ function watchingEngine(engines: Record<string, Engine>, ext: string | symbol): 
   if (typeof engine !== 'function') return engine;
   let watching = watchingEngines.get(engine);
   if (watching === undefined) {
-    watching = (path, options, callback) => {
-      const watcher = options._locals && watchers.get(options._locals);
-      if (watcher === undefined) return engine(path, options, callback);
+    watching = function watchingEngine(this: unknown, path, options, callback) {
+      const locals = options._locals;
+      const watcher = locals && watchers.get(locals);
+      if (watcher === undefined) return engine.call(this, path, options, callback);
       watched.add(watcher);
-      return engine(
-        path,
-        new Proxy(options, new OptionsHandler(watcher, options._locals!)),
-        callback,
-      );
+      const watchedOptions = new Proxy(options, new OptionsHandler(watcher, locals!));
+      return engine.call(this, path, watchedOptions, callback);
     };
     watchingEngines.set(engine, watching);
   }
