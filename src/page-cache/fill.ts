@@ -16,10 +16,11 @@ import type { Flight, Landing, PageFlights } from './flights';
 import { tellClient } from './for-client';
 import { isAbout, updatedFields } from './freshen';
 import { changesBetween, type Head, type HeadChanges, headOf, putFields } from './head-changes';
-import { HeadJudge, type HeadVerdict, type Storable } from './head-judge';
+import { HeadJudge, type HeadVerdict, type PageRefusal, type Storable } from './head-judge';
 import { confirmStoredGet, type StaleGet } from './head-of-stored';
 import { InputRecorder } from './inputs/input-recorder';
 import type { InputValues } from './inputs/input-values';
+import { observeGetters } from './inputs/observe-before';
 import { watchSession } from './inputs/session-watch';
 import { InsideGate } from './inside-gate';
 import { offerStale } from './origin-unreachable';
@@ -31,6 +32,7 @@ import { type PreparedRequest, prepareRequest } from './prepare-request';
 import { type HeadDecision, type RecorderEvents, type Recording, snapshot } from './recorder';
 import type { PageKey } from './request-key';
 import type { StoredResponse } from './stored-response';
+import { tellCause } from './told-causes';
 
 export type { StaleGet } from './head-of-stored';
 
@@ -86,6 +88,8 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   readonly #scope: PageScope;
   readonly #requestedAt = Date.now();
   readonly #headAtLookup: Head;
+  /** See {@link FillStart.sources}. */
+  #sources: ReadonlySet<string> | undefined;
   #recorder!: InputRecorder;
   #prepared!: PreparedRequest;
   #judge!: HeadJudge;
@@ -125,7 +129,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
       isStorable: stale !== undefined || !flights?.isUncacheable(storageKey, Date.now()),
       isKnown: inputs !== undefined,
     });
-    values.freeze();
+    this.#sources = observeGetters(req, this.#start.sources, () => values.freeze());
     if (this.#standInResponse !== undefined) offerStale(this.#res, () => this.#answerStale());
   }
 
@@ -153,12 +157,14 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
 
   /** Runs the handlers, whose fragments are part of this page. */
   run(next: Next): void {
-    const { req, res, settings, values, isOutermost, sources } = this.#start;
+    const { req, res, settings, values, isOutermost } = this.#start;
+    const sources = this.#sources;
     const recorder = new InputRecorder(req, res, { values, settings, isOutermost, sources });
     this.#recorder = recorder;
     const hasWrittenSession = watchSession(req, res, (read) => recorder.peek(read));
     this.#judge = new HeadJudge({
       ...this.#start,
+      sources,
       recorder,
       hasWrittenSession,
       requestedAt: this.#requestedAt,
@@ -306,8 +312,11 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   }
 
   #refuse(refusal: string, { input, reader }: Partial<HeadVerdict> = {}): HeadDecision {
-    const { mustNotStore, flights, lookup } = this.#start;
+    const { mustNotStore, flights, lookup, isFronting } = this.#start;
     const { statusCode } = this.#res;
+    if (input !== undefined) {
+      tellCause({ refusal: refusal as PageRefusal, input, reader, isFronting });
+    }
     const { stored: _stored, ttl: _ttl, ...outcome } = this.#outcome;
     this.#outcome = {
       ...outcome,

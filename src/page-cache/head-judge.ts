@@ -6,6 +6,7 @@ import { hasDirective, parseCacheControl } from '../http/cache-control';
 import type { FieldLookup } from '../http/field-lookup';
 import { type HeaderValue, headerLines } from '../http/header-value';
 import { formatHttpDate } from '../http/http-date';
+import { churningInput } from './churn';
 import type { FillStart } from './fill';
 import { fieldsToStore, type Head, type HeadChanges, headOf } from './head-changes';
 import type { InputRecorder } from './inputs/input-recorder';
@@ -19,7 +20,13 @@ import { type FieldList, fieldOf, StoredResponse } from './stored-response';
 import { varyingNames } from './varying-names';
 
 /** Why a page is not stored, found out from the head and from what was read. */
-export type PageRefusal = NotStored | 'nonce' | 'session-written' | 'store-if' | 'outer-no-store';
+export type PageRefusal =
+  | NotStored
+  | 'churn'
+  | 'nonce'
+  | 'session-written'
+  | 'store-if'
+  | 'outer-no-store';
 
 /** A response that is stored. */
 export interface Storable {
@@ -109,7 +116,8 @@ export class HeadJudge {
     const res = this.#res;
     const before = freshnessOf(res);
     const policy = judgeResponse(status, this.#fields(), settings, this.facts());
-    const refused = this.#refusal(policy.terms === undefined ? policy.refusal : undefined);
+    const inputs = this.#inputs(varyingNames(res.getHeader('vary') as HeaderValue, settings));
+    const refused = this.#refusal(policy.terms === undefined ? policy.refusal : undefined, inputs);
     const isRefused = refused !== undefined || policy.terms === undefined || mustNotStore;
     // A lifetime of the site's own that has passed already is told to clients (CP-06).
     const isTold = !isRefused || (policy.refusal === 'expired' && refused?.refusal === 'expired');
@@ -120,7 +128,6 @@ export class HeadJudge {
       this.#patchFreshness(patchSeconds, policy.terms?.initialAge ?? 0);
     }
     if (isRefused) return refused ?? { refusal: policy.refusal ?? 'no-store' };
-    const inputs = this.#inputs(varyingNames(res.getHeader('vary') as HeaderValue, settings));
     const privacy = this.#patchVary();
     const sentAt = now;
     // Sent now rather than added by Node, so that a hit repeats it.
@@ -161,8 +168,8 @@ export class HeadJudge {
     return cookies.length === 0 ? undefined : cookies;
   }
 
-  #refusal(policy: NotStored | undefined): Refused | undefined {
-    const { recorder, hasWrittenSession, mustNotStore } = this.#options;
+  #refusal(policy: NotStored | undefined, inputs: readonly string[]): Refused | undefined {
+    const { recorder, hasWrittenSession, mustNotStore, key, values } = this.#options;
     const read = recorder.refusal;
     if (policy !== undefined) return { refusal: policy };
     if (mustNotStore) return { refusal: 'no-store' };
@@ -172,7 +179,8 @@ export class HeadJudge {
     if (hasWrittenSession()) return { refusal: 'session-written', input: 'req.session' };
     if (this.#setsNonce()) return { refusal: 'nonce', input: 'Content-Security-Policy' };
     if (this.#isWanted === false) return { refusal: 'store-if' };
-    return undefined;
+    const churning = churningInput(key.base, inputs, values);
+    return churning === undefined ? undefined : { refusal: 'churn', input: shown(churning) };
   }
 
   /** Whether the code inside itself has set a policy with a nonce, which the page then shows. */
@@ -359,6 +367,11 @@ function freshnessOf(res: ServerResponse): Head {
 function forbidsSharing(res: ServerResponse): boolean {
   const directives = parseCacheControl(res.getHeader('cache-control') as HeaderValue);
   return ['no-store', 'private', 'no-cache'].some((name) => hasDirective(directives, name));
+}
+
+/** The name of an input as code reads it: `req.user`, `locals.title`, `cookie`. */
+function shown(input: string): string {
+  return input.replace(/^@/, '');
 }
 
 /** `accept-language` as `Accept-Language`. */

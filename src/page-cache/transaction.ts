@@ -5,6 +5,7 @@ import type { Next, Request, Response } from '../headers/middleware';
 import type { CacheOutcome } from '../http/cache-status';
 import { type RequestDirectives, requestDirectives } from '../http/request-directives';
 import { hideTagHeaders, offerCacheTags } from './cache-tags';
+import { noteHit } from './churn';
 import { withCountingCookies } from './cookie-rules';
 import { canDetach, detachedRunOf, runDetached } from './detached-request';
 import { PageFill, type StaleGet } from './fill';
@@ -13,6 +14,7 @@ import { InputValues } from './inputs/input-values';
 import { endObservation } from './inputs/observe-before';
 import { headersForRefresh, showListedHeaders } from './inputs/shown-headers';
 import { headersOf } from './inputs/watched-headers';
+import { type MountedPlace, noteUnasked } from './mount-warnings';
 import { addCacheStatus, hasListeners, tellAtHead, tellOutcome } from './outcomes';
 import { PageLease } from './page-lease';
 import { backendOf, finishBeforeClose, type PageSettings, reportFailure } from './page-settings';
@@ -72,6 +74,8 @@ export class PageTransaction implements RecorderEvents {
   #searchedAt = 0;
   /** The stored GET to a HEAD, which its answer confirms or refutes. */
   #staleGet: StaleGet | undefined;
+  /** Where the outer half of the pair is mounted. */
+  #place: MountedPlace | undefined;
   /** The run of the handlers after a miss. */
   #fill: PageFill | undefined;
 
@@ -113,13 +117,15 @@ export class PageTransaction implements RecorderEvents {
    * Starts to watch the response. Middleware that is mounted later gets its say before the
    * response is recorded. Otherwise the watch begins with the miss.
    */
-  watchResponse(): void {
+  watchResponse(place?: MountedPlace): void {
+    this.#place = place;
     this.#isWatching = true;
     this.#enlist();
     recordResponse(this.#res, this.#method === 'HEAD', this);
   }
 
   isWanted(): boolean {
+    if (this.#state === 'open') noteUnasked(this.#place, this.#res);
     return this.#state === 'missed';
   }
 
@@ -146,6 +152,7 @@ export class PageTransaction implements RecorderEvents {
   /** Answers from the cache, or calls `next`. At once where the backend needs no I/O. */
   lookUp(next: Next): void | Promise<void> {
     const req = this.#req;
+    if (this.#place !== undefined) this.#place.hasLookedUp = true;
     this.#sources = endObservation(req);
     const headers = headersOf(req);
     const page = requestedPage(req, headers, this.#method, this.settings, this.#fronted?.app);
@@ -425,6 +432,7 @@ export class PageTransaction implements RecorderEvents {
     rememberPage(this.#key!);
     // A timeout that would not wait for the look-up has answered in the meantime.
     if (this.#res.headersSent) return;
+    noteHit(this.#key!.base);
     if (storageKey !== undefined) touchVariant(this.settings, this.#key!, storageKey);
     const status = hasListeners(this.settings)
       ? tellOutcome(this.#req, this.settings, {

@@ -2,6 +2,7 @@ import { asMiddleware, type Middleware, refuseRequest } from '../headers/middlew
 import { hideTagHeaders, offerCacheTags } from './cache-tags';
 import { observeBefore } from './inputs/observe-before';
 import { invalidateOnSuccess } from './invalidate';
+import { warnIfBegun } from './mount-warnings';
 import { tellAtHead } from './outcomes';
 import { checkPageOptions, type PageCacheOptions, settingsFor } from './page-settings';
 import { registerSpace } from './page-spaces';
@@ -33,15 +34,16 @@ export function updateCache(options: PageCacheOptions = {}, ..._none: never[]): 
   checkPageOptions('updateCache', options);
   const currentSettings = settingsFor(options);
   registerSpace(options);
-  const place = { hasStateBefore: false };
+  const place = { hasStateBefore: false, hasLookedUp: false, unasked: 0 };
   return asMiddleware('updateCache', (req, res, next) => {
     shareShapes(req, res);
     offerCacheTags(res);
     if (req.method === 'GET' || req.method === 'HEAD') {
       const settings = currentSettings();
       showCountingPreferences(req, res, settings.preferences);
+      warnIfBegun(place, res);
       observeBefore(req, res, place);
-      new PageTransaction(req, res, settings).watchResponse();
+      new PageTransaction(req, res, settings).watchResponse(place);
     } else {
       tellAtHead(req, res, currentSettings(), { fwd: 'method' });
       hideTagHeaders(res, currentSettings());

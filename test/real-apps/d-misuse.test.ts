@@ -1,5 +1,6 @@
 // Mistakes that are easy to make are told, and no request hangs.
 import * as cachewright from 'cachewright';
+import { catchWarnings } from '../support/process-warnings';
 import {
   ask,
   HELD,
@@ -25,18 +26,14 @@ const {
   updateCache,
 } = cachewright as Loose;
 
+const caught = catchWarnings();
+
 /** Warnings of the process while `work` runs. */
 async function warningsOf(work: () => unknown): Promise<string[]> {
-  const warnings: string[] = [];
-  const listen = (warning: Error) => warnings.push(warning.message);
-  process.on('warning', listen);
-  try {
-    await work();
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  } finally {
-    process.off('warning', listen);
-  }
-  return warnings;
+  const { length } = caught;
+  await work();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  return caught.slice(length).map(({ message }) => message);
 }
 
 /** Whether the developer is told: by an error as it is made, of a request, or by a warning. */

@@ -1,38 +1,44 @@
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 
-/** What is known of a function that was met at a place. */
+/** What is known of the functions that were met at one place. */
 interface Met {
-  /** Closures hold requests, so functions are not kept alive. */
-  readonly fn: WeakRef<object>;
-  readonly name: string;
+  /** The last ones. Closures hold requests, so functions are not kept alive. */
+  readonly functions: { readonly fn: WeakRef<object>; readonly name: string }[];
+  /** How many in a row were never met before. */
+  strangers: number;
 }
 
-const lastMet = new LRUCache<string, Met>({ max: 2000 });
-/** Places where each request had another function. */
-const closures = new LRUCache<string, true>({ max: 2000 });
+const places = new LRUCache<string, Met>({ max: 2000 });
+
+/** Functions in a row, none of them met before, after which each request is taken to have its own. */
+const CLOSURES = 8;
 
 let count = 0;
 const PROCESS = randomBytes(6).toString('base64url');
 
 /**
- * Names a function, if it is a constant of the program. The first function that is met at a place may be
- * one: its name is unique to this function of this process, so that a page which looked at it is only
- * given to requests that have the same one.
+ * Names a function. The name is unique to this function of this process, so that a page which looked at
+ * it is only given to requests that have the same one.
  *
  * @param place - The name of the input, and the path to the function inside it.
  * @returns `undefined` if each request has another function there.
  */
 export function meetFunction(place: string, fn: object): string | undefined {
-  if (closures.has(place)) return undefined;
-  const last = lastMet.get(place);
-  if (last?.fn.deref() === fn) return last.name;
-  if (last !== undefined) {
-    closures.set(place, true);
-    return undefined;
+  let met = places.get(place);
+  if (met === undefined) {
+    met = { functions: [], strangers: 0 };
+    places.set(place, met);
   }
+  const known = met.functions.find((each) => each.fn.deref() === fn);
+  if (known !== undefined) {
+    met.strangers = 0;
+    return known.name;
+  }
+  met.strangers += 1;
   count += 1;
   const name = `${PROCESS}${count}`;
-  lastMet.set(place, { fn: new WeakRef(fn), name });
-  return name;
+  met.functions.push({ fn: new WeakRef(fn), name });
+  if (met.functions.length > CLOSURES) met.functions.shift();
+  return met.strangers > CLOSURES ? undefined : name;
 }

@@ -432,9 +432,10 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
       (this.#req as { [SEEN_HEADERS]?: unknown })[SEEN_HEADERS] = value;
       return;
     }
-    // Express 4 puts back the `res.locals` that it has found.
-    if (typeof value === 'object' && value !== null && this.#containers.has(value)) return;
     const own = this.#own[scope].get(key);
+    // Express 4 puts back the `res.locals` that it has found.
+    if (key === 'locals' && own !== undefined && own.get === undefined && own.value === value)
+      return;
     if (own?.isOuters === true) this.#outer?.writeOwn(scope, key, value);
     else if (own?.set !== undefined) own.set.call(holder, value);
     else if (own?.get === undefined) this.#own[scope].set(key, { value, isMade: true });
@@ -492,11 +493,16 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     return sent.length === 0 || (text !== sent.join(separator) && text !== sent[0]);
   }
 
+  /** Whether an input is part of the target, which caches downstream know. */
+  #isOfTarget(input: string): boolean {
+    return input === '@req.query' && this.#values.of(input) === undefined;
+  }
+
   /** Whether caches downstream cannot tell apart the visitors that this page tells apart. */
   get dependsOnState(): boolean {
     return [...this.#inputs].some(
       (input) =>
-        isStateInput(input) ||
+        (isStateInput(input) && !this.#isOfTarget(input)) ||
         input === ALL_HEADERS ||
         (isHeaderInput(input) && this.isRewritten(input)),
     );

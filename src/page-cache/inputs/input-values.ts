@@ -13,6 +13,7 @@ import {
   type Container,
   holderOf,
   isCounted,
+  isParsedQuery,
   parseStateInput,
   readKey,
   type Scope,
@@ -137,6 +138,9 @@ export class InputValues {
     }
     const value = this.#raw(name);
     if (value === undefined) return { text: undefined };
+    if (scope === 'req' && key === 'query' && this.#peek(() => isParsedQuery(this.#req, value))) {
+      return { text: undefined };
+    }
     return this.#peek(() => this.#compare(name, value));
   }
 

@@ -25,7 +25,7 @@ export interface StateName {
  * matters of them (the target, the method, the headers) is in the key already.
  */
 const OF_FRAMEWORKS = new Set([
-  ...['app', 'baseUrl', 'next', 'originalUrl', 'params', 'query', 'req', 'res', 'route', 'secret'],
+  ...['app', 'baseUrl', 'next', 'originalUrl', 'params', 'req', 'res', 'route', 'secret'],
   ...['_parsedUrl', '_parsedOriginalUrl', '__onFinished', 'writable', 'writableEnded', 'finished'],
   ...[
     '_maxRequestsPerSocket',
@@ -160,4 +160,14 @@ export function isReplacedMethod(holder: object, key: string | symbol): boolean 
   const own = Object.getOwnPropertyDescriptor(holder, key);
   const prototype = Object.getPrototypeOf(holder) as Record<string | symbol, unknown> | null;
   return typeof own?.value === 'function' && typeof prototype?.[key] === 'function';
+}
+
+/** Whether `req.query` is what Express has made of the target, which is in the key. */
+export function isParsedQuery(req: Request, query: unknown): boolean {
+  const { app, url = '' } = req as { app?: { get?: (name: string) => unknown }; url?: string };
+  const parse = app?.get?.('query parser fn');
+  const mark = url.indexOf('?');
+  const parsed: unknown =
+    typeof parse === 'function' ? parse(mark < 0 ? '' : url.slice(mark + 1)) : {};
+  return JSON.stringify(parsed) === JSON.stringify(query);
 }

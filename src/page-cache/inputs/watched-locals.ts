@@ -30,7 +30,9 @@ export function watchLocals(locals: object, watcher: ContainerWatcher): () => vo
   Object.defineProperty(locals, WATCH, { configurable: true, value: watch });
   for (const key of keys) Object.defineProperty(locals, key, descriptorOf(key));
   Object.setPrototypeOf(locals, watchingPrototype(prototype));
+  activeLocals.add(watcher);
   return () => {
+    activeLocals.delete(watcher);
     Object.setPrototypeOf(locals, prototype);
     delete (locals as Partial<WatchedLocals>)[WATCH];
     for (const key of keys) {
@@ -51,6 +53,9 @@ export function copyOfLocals(locals: object): object {
   }
   return copy;
 }
+
+/** Watchers whose `res.locals` are watched now. */
+const activeLocals = new Set<ContainerWatcher>();
 
 const PLAIN = { configurable: true, enumerable: true, writable: true };
 
@@ -115,6 +120,14 @@ const HANDLER: ProxyHandler<object> = {
       if (key === inspect.custom) return () => copyOfLocals(receiver);
     }
     return Reflect.get(target, key, receiver);
+  },
+  has(target, key) {
+    const isThere = Reflect.has(target, key);
+    // The object is not told. Of several renders under way each may be meant.
+    if (!isThere && typeof key === 'string') {
+      for (const watcher of activeLocals) watcher.noteField('locals', key);
+    }
+    return isThere;
   },
   set(target, key, value, receiver: Partial<WatchedLocals>) {
     if (!Object.hasOwn(receiver, WATCH)) return Reflect.set(target, key, value, receiver);
