@@ -165,9 +165,7 @@ export class InsideGate {
     const body = this.#body;
     this.#phase = 'decided';
     try {
-      this.#events.outside(() =>
-        this.#events.onInsideHead(isWhole, isWhole ? () => bytesOf(body) : undefined),
-      );
+      this.#events.onInsideHead(isWhole, isWhole ? () => bytesOf(body) : undefined);
     } catch (error) {
       // No head was sent, and the error page that follows has one of its own.
       this.#phase = 'open';

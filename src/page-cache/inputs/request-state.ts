@@ -36,6 +36,8 @@ const OF_FRAMEWORKS = new Set([
     'cacheTags',
     'constructor',
   ],
+  // Node's server sets these two after it has made the response.
+  ...['_maxRequestsPerSocket', '_expect_continue'],
   ...['abort', 'aborted', 'closed', 'errored', 'readable', 'stream', 'destroyed'],
   ...['hasOwnProperty', 'then', 'toJSON', 'toString', 'valueOf', 'inspect', 'nodeType', '_header'],
 ]);
