@@ -31,12 +31,12 @@ export async function cacheFragment(
   render: () => string | Promise<string>,
   options: FragmentOptions = {},
 ): Promise<string> {
+  const request = new FragmentRequest(timeout, name, varyOn, options);
   if (typeof render !== 'function') {
     throw new TypeError(
       `Fragment ${JSON.stringify(name)} got ${describe(render)} in place of the function that renders it. Give one: () => '<p>…</p>'.`,
     );
   }
-  const request = new FragmentRequest(timeout, name, varyOn, options);
   const make = async () => {
     try {
       return request.made(await request.enter(render));

@@ -130,6 +130,7 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     req[SEEN_HEADERS] = watchHeaders(shown, this);
     Object.defineProperty(req, 'headers', accessorOf('req', 'headers', true));
     if (Object.hasOwn(req, 'rawHeaders')) this.#watchProperty('req', req, 'rawHeaders');
+    this.#awaitExpress(res);
     this.#watchPrototype('req');
     if (!this.#isOutermost) this.#watchPrototype('res');
     if (!this.#isOutermost) watchRender(res, this);
@@ -307,6 +308,13 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
       typeof value === 'object' && value !== null ? watchObject(value, onRead) : undefined;
     if (unwatch === undefined) onRead();
     else this.#unwatch.push(unwatch);
+  }
+
+  /** Express looks for `res.locals` after it has given the request another prototype. */
+  #awaitExpress(res: Response): void {
+    if (!this.#isOutermost || 'locals' in res) return;
+    this.#own.res.set('locals', { value: undefined, isMade: true });
+    Object.defineProperty(res, 'locals', accessorOf('res', 'locals', true));
   }
 
   /** Sees reads of what is absent. Express gives requests other prototypes as they enter an app. */
