@@ -6,6 +6,7 @@ import { namesOfPage } from '../cache/tag-names';
 import type { Counters, Validity } from '../cache/tags';
 import { hasValidator } from '../http/storability';
 import { type InputValues, isStateInput, limitInputs, STATE_NAMES } from './inputs/input-values';
+import { CONTAINERS, stateInput } from './inputs/request-state';
 import { readFrozen } from './page-reads';
 import { PageRecord } from './page-record';
 import {
@@ -374,10 +375,16 @@ async function storeVariant(
   return writeRecord(settings, record, place);
 }
 
+/** That there is a session, or that cookies were parsed, is so for all visitors of a site. */
+const IMPERSONAL = new Set([
+  STATE_NAMES,
+  ...CONTAINERS.map((key) => stateInput({ scope: 'req', key })),
+]);
+
 /** Whether a visitor's state, and not its absence, has made a page. */
 export function hasStatePresent(inputs: readonly string[], values: Inputs): boolean {
   return inputs.some(
-    (input) => isStateInput(input) && input !== STATE_NAMES && values.of(input) !== undefined,
+    (input) => isStateInput(input) && !IMPERSONAL.has(input) && values.of(input) !== undefined,
   );
 }
 

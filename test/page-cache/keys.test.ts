@@ -82,10 +82,14 @@ describe('learnCacheKey() and getCacheKey()', () => {
   });
 
   test('give a HEAD request its own key, by method (PAGE-27, PAGE-44)', async () => {
-    const headKey = key('18a03f9c9649f7d684af5db3524f5c99').replace('.GET.', '.HEAD.');
+    const getKey = key('18a03f9c9649f7d684af5db3524f5c99');
+    const headKey = getKey.replace('.GET.', '.HEAD.');
+    expect(await get(EXAMPLE, { method: 'HEAD' })).toBeNull();
     expect(await learn(EXAMPLE, {}, { method: 'head' })).toBe(headKey);
     expect(await get(EXAMPLE, { method: 'HEAD' })).toBe(headKey);
-    expect(await get(EXAMPLE)).toBeNull();
+    // What was learnt is of the URL, as in Django (F9).
+    expect(await get(EXAMPLE)).toBe(getKey);
+    expect(await get(`${EXAMPLE}?other`)).toBeNull();
   });
 
   test('know nothing of a URL until it was learnt, each prefix by itself (PAGE-34)', async () => {

@@ -279,7 +279,7 @@ describe('a 304 of the handlers', () => {
     await visit(app, '/page').set('Authorization', 'B').expect('page 3');
   });
 
-  test('made after the handlers asked who is there is not stored', async () => {
+  test('made after the handlers asked who is there renews the page for this visitor alone', async () => {
     const { app, origin } = pageApp(
       (res, call, req) => {
         res.setHeader('ETag', '"v1"');
@@ -292,17 +292,27 @@ describe('a 304 of the handlers', () => {
       {
         between: [
           (req, _res, next) => {
-            (req as unknown as { user: string }).user = 'alice';
+            (req as unknown as { user: unknown }).user = req.headers['x-name'];
             next();
           },
         ],
       },
     );
-    await visit(app, '/page').expect('page 1');
+    const as = (name: string) => visit(app, '/page').set('X-Name', name);
+    await as('alice').expect('page 1');
     clock.advance(10);
-    for (const call of [2, 3]) {
-      await visit(app, '/page').expect(200, 'page 1').expect('X-User', 'alice');
-      expect(origin.calls).toBe(call);
+    const PRIVATE = 'private, no-cache';
+    for (const _visit of [1, 2]) {
+      await as('alice')
+        .expect(200, 'page 1')
+        .expect('X-User', 'alice')
+        .expect('Cache-Control', PRIVATE);
+      expect(origin.calls).toBe(2);
+    }
+    for (const _visit of [1, 2]) {
+      const { headers } = await as('bob').expect(200, 'page 3');
+      expect(headers['x-user']).not.toBe('alice');
+      expect(origin.calls).toBe(3);
     }
   });
 
@@ -357,8 +367,6 @@ describe("a client's own conditions", () => {
     { 'If-Modified-Since': MODIFIED },
     { 'If-Match': '"other"' },
     { 'If-Unmodified-Since': MODIFIED },
-    { Range: 'bytes=0-1' },
-    { Range: 'bytes=0-1', 'If-Range': '"v1"' },
   ];
 
   test.each(CONDITIONS)(
@@ -378,6 +386,32 @@ describe("a client's own conditions", () => {
       expect(origin.calls).toBe(1);
     },
   );
+
+  test.each<Record<string, string>>([
+    { Range: 'bytes=0-1' },
+    { Range: 'bytes=0-1', 'If-Range': '"v1"' },
+  ])('%j reaches them until the page is known, and never after that (D4)', async (conditions) => {
+    const seen: object[] = [];
+    const { app, origin } = pageApp((res, call, req) => {
+      const { range, 'if-range': ifRange } = req.headers;
+      seen.push({ ...(range && { Range: range }), ...(ifRange && { 'If-Range': ifRange }) });
+      res.setHeader('ETag', '"v1"');
+      res.setHeader('Cache-Control', 'max-age=10');
+      res.statusCode = range === undefined ? 200 : 206;
+      if (range !== undefined) res.setHeader('Content-Range', 'bytes 0-1/6');
+      res.end(range === undefined ? `page ${call}` : 'pa');
+    });
+    const asks = () => visit(app, '/page').set(conditions);
+    for (const _visit of [1, 2]) await asks().expect(206, 'pa');
+    await visit(app, '/page').expect(200, 'page 3');
+    await asks().expect(206, 'pa').expect('Content-Range', 'bytes 0-1/6').expect('Age', '0');
+    expect(origin.calls).toBe(3);
+    // Known, and stale: the whole of it is asked for, and stored.
+    clock.advance(11);
+    await asks().expect(200, 'page 4');
+    await visit(app, '/page').expect(200, 'page 4');
+    expect(seen).toEqual([conditions, conditions, {}, {}]);
+  });
 
   test('are answered from the page it fills with', async () => {
     const { app, origin } = validatingSite({ etag: () => '"v1"', modified: () => MODIFIED });
@@ -437,14 +471,15 @@ describe("a client's own conditions", () => {
     // Answered all the same, the first time, from what the handlers made of it.
     await asks().expect(304);
     await asks();
+    // A range reaches them anyway, as there is no whole page to cut it from (D4).
     expect(seen).toEqual([
-      [undefined, undefined],
+      [undefined, 'bytes=0-1'],
       ['"v1"', 'bytes=0-1'],
     ]);
     // And are kept from them again once that is forgotten.
     clock.advance(60);
     await asks();
-    expect(seen[2]).toEqual([undefined, undefined]);
+    expect(seen[2]).toEqual([undefined, 'bytes=0-1']);
   });
 });
 
@@ -500,9 +535,9 @@ describe('HEAD', () => {
     ['Set-Cookie', (res, call) => call === 2 && res.setHeader('Set-Cookie', 'sid=1')],
     ['private', (res, call) => call === 2 && res.setHeader('Cache-Control', 'private')],
     [
-      'what it read of the user',
+      'what it read of the address',
       (res, call, req) => {
-        if (call === 2) res.setHeader('X-User', String((req as { user?: string }).user));
+        if (call === 2) res.setHeader('X-User', String((req as { ip?: string }).ip));
       },
     ],
   ])('does not renew it with %s', async (_what, more) => {
@@ -515,6 +550,37 @@ describe('HEAD', () => {
     expect(headers).not.toHaveProperty('set-cookie');
     expect(headers).not.toHaveProperty('x-user');
     expect(origin.calls).toBe(3);
+  });
+
+  test('renews what it read of the user for this user alone', async () => {
+    const { app, origin } = pageApp(
+      (res, call, req) => {
+        res.setHeader('Cache-Control', 'max-age=10');
+        res.setHeader('ETag', '"v1"');
+        const { user } = req as { user?: string };
+        if (req.method === 'HEAD') res.setHeader('X-User', String(user));
+        res.end(req.method === 'HEAD' ? undefined : `page ${call}`);
+      },
+      {
+        between: [
+          (req, _res, next) => {
+            Object.assign(req, { user: req.headers['x-name'] });
+            next();
+          },
+        ],
+      },
+    );
+    const as = (name: string, method: 'get' | 'head' = 'get') =>
+      visit(app, '/page', method).set('X-Name', name);
+    await as('ann').expect('page 1');
+    clock.advance(10);
+    await as('ann', 'head').expect(200).expect('X-User', 'ann');
+    await settled();
+    for (const name of ['bob', 'eve']) {
+      const { headers } = await as(name);
+      expect(headers['x-user']).not.toBe('ann');
+    }
+    expect(origin.calls).toBeGreaterThan(2);
   });
 
   test('does not widen what the page varies on', async () => {

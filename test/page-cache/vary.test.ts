@@ -150,33 +150,62 @@ describe('a page that varies', () => {
     );
   });
 
-  test('on something else from now on loses its older variants (PAGE-42)', async () => {
+  test('on more from now on keeps the older variants, for who sends no more (PAGE-42)', async () => {
     let vary = 'X-A';
-    const { app } = pageApp((res, call) => {
+    const { app, origin } = pageApp((res, call) => {
       res.setHeader('Vary', vary);
       res.end(`page ${call}`);
     });
-    const from = (a: string, b: string) => visit(app, '/page').set({ 'X-A': a, 'X-B': b });
+    const from = (a: string, b?: string) =>
+      visit(app, '/page').set(b === undefined ? { 'X-A': a } : { 'X-A': a, 'X-B': b });
     await from('1', '1').expect('page 1');
+    await from('0').expect('page 2');
     vary = 'X-A, X-B';
-    await from('2', '1').expect('page 2');
-    await from('1', '1').expect('page 3');
-    await from('1', '2').expect('page 4');
-    await from('1', '1').expect('page 3');
+    await from('2', '1').expect('page 3');
+    for (const _visit of [1, 2]) {
+      // What was stored while X-B did not count answers who does not send it.
+      await from('1').expect('page 1');
+      await from('0').expect('page 2');
+      await from('1', '1').expect('page 4');
+      await from('1', '2').expect('page 5');
+      await from('2', '1').expect('page 3');
+    }
+    expect(origin.calls).toBe(5);
   });
 
-  test('no more does not answer with what was stored while it did (PAGE-42)', async () => {
+  test('on something else in turns varies on both, and keeps all variants (PAGE-42)', async () => {
+    const { app, origin } = pageApp((res, call, req) => {
+      res.setHeader('Vary', req.headers['x-a'] === undefined ? 'X-B' : 'X-A');
+      res.end(`page ${call}`);
+    });
+    const a = (value: string) => visit(app, '/page').set('X-A', value);
+    const b = (value: string) => visit(app, '/page').set('X-B', value);
+    await a('1').expect('page 1');
+    await b('1').expect('page 2');
+    for (const _visit of [1, 2]) {
+      await a('2').expect('page 3');
+      await b('2').expect('page 4');
+      await a('1').expect('page 1');
+      await b('1').expect('page 2');
+    }
+    expect(origin.calls).toBe(4);
+  });
+
+  test('no more still has a variant for each that it varied on once (PAGE-42)', async () => {
     let vary: string[] = ['X-A'];
-    const { app } = pageApp((res, call) => {
+    const { app, origin } = pageApp((res, call) => {
       if (vary.length > 0) res.setHeader('Vary', vary);
       res.end(`page ${call}`);
     });
     const from = (a: string) => visit(app, '/page').set('X-A', a);
     await from('1').expect('page 1');
     vary = [];
-    await from('2').expect('page 2');
-    await from('1').expect('page 2');
-    await visit(app, '/page').expect('page 2');
+    for (const _visit of [1, 2]) {
+      await from('2').expect('page 2');
+      await from('1').expect('page 1');
+      await visit(app, '/page').expect('page 3');
+    }
+    expect(origin.calls).toBe(3);
   });
 
   test('keeps the answer for requests without the header beside the list', async () => {

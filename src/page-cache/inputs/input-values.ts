@@ -71,6 +71,8 @@ export interface StateValue {
   readonly isOpaque?: true;
 }
 
+type ValueSettings = Pick<PageSettings, 'normalize' | 'state' | 'cookies'>;
+
 /**
  * The values of the inputs of one request, as they were at the look-up. What the code inside writes
  * changes none of them.
@@ -78,7 +80,7 @@ export interface StateValue {
 export class InputValues {
   readonly #req: Request;
   readonly #res: Response;
-  readonly #settings: Pick<PageSettings, 'normalize' | 'state'>;
+  readonly #settings: ValueSettings;
   #texts: Map<string, string | undefined> | undefined;
   /** Copies of what objects held at the look-up; until there are some, the objects themselves count. */
   #frozen: Map<Scope, ReadonlyMap<string, unknown>> | undefined;
@@ -86,7 +88,7 @@ export class InputValues {
     req: Request,
     res: Response,
     readonly headers: IncomingHttpHeaders,
-    settings: Pick<PageSettings, 'normalize' | 'state'>,
+    settings: ValueSettings,
   ) {
     this.#req = req;
     this.#res = res;
@@ -159,12 +161,20 @@ export class InputValues {
   }
 
   #raw({ scope, key }: StateName): unknown {
+    if (this.#isHidden(scope, key)) return undefined;
     const frozen = this.#frozen?.get(scope);
     if (frozen !== undefined) return frozen.get(key);
     return this.#peek(() => {
       const holder = holderOf(this.#req, this.#res, scope);
       return holder === undefined ? undefined : safely(holder, key);
     });
+  }
+
+  /** Whether it is a cookie that does not count, which no handler is shown. */
+  #isHidden(scope: Scope, key: string): boolean {
+    const { cookies } = this.#settings;
+    const isCookie = scope === 'cookies' || scope === 'signedCookies';
+    return isCookie && cookies?.has(key) === false;
   }
 
   #state(input: string): string | undefined {
