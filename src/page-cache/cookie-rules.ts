@@ -21,14 +21,9 @@ export function withCountingCookies(
   return counting === '' ? others : { ...others, cookie: counting };
 }
 
-/** Takes the cookies that do not count from a request, so that no handler goes by them. */
+/** Takes the cookies that do not count from those that were parsed, so that no handler goes by them. */
 export function hideOtherCookies(req: object, names: ReadonlySet<string>): void {
-  const holder = req as Record<string, unknown> & { headers: IncomingHttpHeaders };
-  if (holder.headers.cookie !== undefined) {
-    const counting = countingCookies(holder.headers.cookie, names);
-    if (counting === '') delete holder.headers.cookie;
-    else holder.headers.cookie = counting;
-  }
+  const holder = req as Record<string, unknown>;
   for (const property of ['cookies', 'signedCookies']) {
     const parsed = holder[property];
     if (typeof parsed !== 'object' || parsed === null) continue;

@@ -360,7 +360,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
       } else if (verdict.isPatched) {
         const { terms, privacy } = verdict;
         const client = { privacy, remainingSeconds: terms.seconds, age: terms.initialAge };
-        tellClient(res, client, this.#start.values.headers, this.#settings);
+        tellClient(res, client, this.#start.values.sent, this.#settings);
       }
     }
     addCacheStatus(res, tellOutcome(this.#start.req, this.#settings, this.#outcome));

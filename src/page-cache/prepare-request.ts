@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Request } from '../headers/middleware';
 import { hasValidator } from '../http/storability';
-import { hideOtherCookies } from './cookie-rules';
+import { hideOtherCookies, withCountingCookies } from './cookie-rules';
 import { narrowHeaders } from './inputs/shown-headers';
 import { headersOf } from './inputs/watched-headers';
 import type { PageSettings } from './page-settings';
@@ -47,7 +47,7 @@ export function prepareRequest(req: Request, plan: RequestPlan): PreparedRequest
   if (targetRule !== undefined) applyTargetRule(req, targetRule);
   dropBareQuestionMark(req);
   if (cookies !== undefined) hideOtherCookies(req, cookies);
-  const headers: IncomingHttpHeaders = { ...headersOf(req) };
+  const headers: IncomingHttpHeaders = { ...withCountingCookies(headersOf(req), cookies) };
   if (listed !== undefined) narrowHeaders(headers, listed);
   let hasStripped = false;
   if (isStorable) {

@@ -166,7 +166,7 @@ export class PageTransaction implements RecorderEvents {
       return;
     }
     const counting = withRewrittenTarget(req, withCountingCookies(headers, this.settings.cookies));
-    this.#values = new InputValues(req, this.#res, counting, this.settings);
+    this.#values = new InputValues(req, this.#res, counting, this.settings, headers);
     this.#key = page;
     if (this.#method === 'HEAD') return this.#lookUpHead(page, next);
     return this.#search(next);
@@ -441,8 +441,8 @@ export class PageTransaction implements RecorderEvents {
           ...more,
         })
       : undefined;
-    const { headers } = this.#values;
-    replay({ method: this.#method, headers }, this.#res, response, this.settings, status);
+    const { sent } = this.#values;
+    replay({ method: this.#method, headers: sent }, this.#res, response, this.settings, status);
   }
 
   /** @see RFC 9111 §5.2.1.7 */

@@ -96,7 +96,25 @@ test('says identity of what tells visitors apart by no header', async () => {
   app.use(updateCache({ cacheStatus: true }), fetchFromCache());
   app.get('/page', (req, res) => void res.send(`for ${req.ip}`));
   const { headers } = await visit(app, '/page');
-  expect(headers[STATUS]).toBe('cachewright; fwd=uri-miss; detail=identity');
+  expect(headers[STATUS]).toBe('cachewright; fwd=uri-miss; detail=identity; input="req.ip"');
+});
+
+test('says session-written of a page whose handler has written the session (PAGE-63)', async () => {
+  const app = express();
+  const session: express.RequestHandler = (req, _res, next) => {
+    Object.assign(req, { session: { views: 0 } });
+    next();
+  };
+  app.use(updateCache({ cacheStatus: true }), session, fetchFromCache());
+  app.get('/page', (req, res) => {
+    (req as unknown as { session: { views: number } }).session.views += 1;
+    res.send('page');
+  });
+  for (const _visit of [1, 2]) {
+    const { headers } = await visit(app, '/page').expect('page');
+    expect(headers[STATUS]).toMatch(/^cachewright; fwd=\S+-miss; detail=session-written/);
+    expect(headers).not.toHaveProperty('expires');
+  }
 });
 
 test.each(['post', 'put', 'delete', 'options'] as const)(

@@ -13,20 +13,47 @@ describeEachStack((build) => {
     return { app: build([updateCache({ seconds: 60 }), fetchFromCache(), origin.handle]), origin };
   };
 
-  test('headers are patched when they are flushed, before the first byte (PAGE-09, PAGE-55)', async () => {
-    const { app, origin } = site((res, call) => {
-      res.setHeader('X-Call', call);
-      res.flushHeaders();
-      setImmediate(() => {
-        res.write(`page ${call}`);
-        setImmediate(() => res.end(', the end'));
+  const EARLY: Record<string, (res: Parameters<Respond>[0]) => void> = {
+    'is flushed': (res) => res.flushHeaders(),
+    'leaves with a first byte': (res) => void res.write(''.padEnd(4)),
+    'is written, and flushed': (res) => res.writeHead(200, { 'X-More': '1' }).flushHeaders(),
+    'is written, and a first byte follows': (res) =>
+      void res.writeHead(200, { 'X-More': '1' }).write(''.padEnd(4)),
+  };
+
+  test.each(Object.entries(EARLY))(
+    'a head that %s before the end is not patched, and the page is stored (PAGE-09, PAGE-62)',
+    async (_how, send) => {
+      const { app, origin } = site((res, call) => {
+        res.setHeader('X-Call', call);
+        send(res);
+        setImmediate(() => {
+          res.write(`page ${call}`);
+          setImmediate(() => res.end(', the end'));
+        });
       });
+      for (const _visit of [1, 2]) {
+        const { headers, text } = await visit(app, '/page').expect('X-Call', '1');
+        expect(text.trim()).toBe('page 1, the end');
+        expect(headers).not.toHaveProperty('cache-control');
+        expect(headers).not.toHaveProperty('expires');
+      }
+      expect(origin.calls).toBe(1);
+    },
+  );
+
+  test('a head that is written waits for the end, and is patched (PAGE-09)', async () => {
+    const { app, origin } = site((res, call) => {
+      res.writeHead(200, { 'X-Call': call });
+      expect(res.headersSent).toBe(true);
+      setImmediate(() => res.end(`page ${call}`));
     });
     for (const _visit of [1, 2]) {
       await visit(app, '/page')
-        .expect('page 1, the end')
+        .expect('page 1')
         .expect('X-Call', '1')
-        .expect('Cache-Control', 'max-age=60');
+        .expect('Cache-Control', 'max-age=60')
+        .expect('Expires', /GMT$/);
     }
     expect(origin.calls).toBe(1);
   });

@@ -112,26 +112,36 @@ describe.each([
     expect(calls()).toBe(3);
   });
 
-  test('parsed cookies that do not count are hidden, and a session keeps a page from being stored', async () => {
+  test('parsed cookies that do not count are hidden, and a session counts by its fields (PAGE-59)', async () => {
     let calls = 0;
     const app = makeApp();
     app.use(updateCache({ key: { cookies: ['lang'] } }));
     app.use((req, _res, next) => {
-      Object.assign(req, { cookies: { lang: 'de', sid: 'secret' }, session: { user: 'Ada' } });
+      const [, lang] = /lang=(\w+)/.exec(req.headers.cookie ?? '') ?? [];
+      const [, sid] = /sid=(\w+)/.exec(req.headers.cookie ?? '') ?? [];
+      const session = sid === undefined ? {} : { user: `user ${sid}`, seenAt: Math.random() };
+      Object.assign(req, { cookies: { lang, sid: sid && 'secret' }, session });
       next();
     });
     app.use(fetchFromCache());
     app.get('/cookies', (req, res) => void res.json([++calls, req.cookies]));
+    app.get('/sid', (req, res) => void res.json([++calls, req.cookies.sid ?? 'none']));
     app.get('/session', (req, res) => {
       calls += 1;
-      res.send(`${calls} ${(req as unknown as { session: { user: string } }).session.user}`);
+      res.send(`${calls} ${(req as unknown as { session: { user?: string } }).session.user}`);
     });
-    for (const _visit of [1, 2]) {
-      const { body } = await visit(app, '/cookies').set('Cookie', 'lang=de; sid=1');
-      expect(body).toEqual([1, { lang: 'de' }]);
+    const as = (path: string, cookie: string) => visit(app, path).set('Cookie', cookie);
+    for (const cookie of ['lang=de; sid=1', 'lang=de; sid=2', 'lang=de']) {
+      expect((await as('/cookies', cookie)).body).toEqual([1, { lang: 'de' }]);
+      expect((await as('/sid', cookie)).body[1]).toBe('none');
     }
-    await visit(app, '/session').set('Cookie', 'sid=1').expect('2 Ada');
-    await visit(app, '/session').set('Cookie', 'sid=1').expect('3 Ada');
+    expect(calls).toBe(2);
+    expect((await as('/cookies', 'lang=en; sid=1')).body).toEqual([3, { lang: 'en' }]);
+    for (const _visit of [1, 2]) {
+      await as('/session', 'sid=1').expect('4 user 1').expect('Cache-Control', 'private, no-cache');
+      await as('/session', 'sid=2').expect('5 user 2').expect('Cache-Control', 'private, no-cache');
+      await as('/session', 'lang=de').expect('6 undefined');
+    }
   });
 
   test('segments have pages of their own', async () => {

@@ -84,11 +84,17 @@ export class InputValues {
   #texts: Map<string, string | undefined> | undefined;
   /** Copies of what objects held at the look-up; until there are some, the objects themselves count. */
   #frozen: Map<Scope, ReadonlyMap<string, unknown>> | undefined;
+
+  /**
+   * @param headers - Those that count.
+   * @param sent - All that the client has sent.
+   */
   constructor(
     req: Request,
     res: Response,
     readonly headers: IncomingHttpHeaders,
     settings: ValueSettings,
+    readonly sent: IncomingHttpHeaders = headers,
   ) {
     this.#req = req;
     this.#res = res;
