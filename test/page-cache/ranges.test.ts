@@ -165,7 +165,7 @@ test('HEAD has no parts (RFC 9110 §14.2)', async () => {
   expect(headers).not.toHaveProperty('content-range');
 });
 
-test('a part that is asked for first makes the whole page stored', async () => {
+test('a part that is asked for first is up to the app; the whole page it sends is stored (D4)', async () => {
   const seen: unknown[] = [];
   const { app, origin } = pageApp((res, call, req) => {
     seen.push(req.headers.range);
@@ -175,7 +175,32 @@ test('a part that is asked for first makes the whole page stored', async () => {
   await visit(app, '/page').set('Range', 'bytes=0-1').expect(206, '01');
   await visit(app, '/page').expect(200, PAGE);
   expect(origin.calls).toBe(1);
-  expect(seen).toEqual([undefined]);
+  expect(seen).toEqual(['bytes=0-1']);
+});
+
+test('a part that the app sends is as without the cache, until the whole is stored (D4)', async () => {
+  const seen: unknown[] = [];
+  const { app } = pageApp((res, call, req) => {
+    const { range } = req.headers;
+    seen.push(range);
+    if (range === undefined) return respond(res, call, req);
+    res.statusCode = 206;
+    res.setHeader('Content-Range', 'bytes 0-1/20');
+    res.setHeader('X-Part', 'yes');
+    res.end('01');
+  });
+  const part = () => visit(app, '/page').set('Range', 'bytes=0-1');
+  for (const _visit of [1, 2]) {
+    const { headers } = await part().expect(206, '01').expect('X-Part', 'yes');
+    expect(headers).toMatchObject({ 'content-range': 'bytes 0-1/20' });
+    expect(headers).not.toHaveProperty('cache-control');
+  }
+  await visit(app, '/page').expect(200, PAGE);
+  const { headers } = await part().expect(206, '01');
+  expect(headers).not.toHaveProperty('x-part');
+  expect(headers).toMatchObject({ 'content-range': 'bytes 0-1/20', 'x-extra': 'kept' });
+  await visit(app, '/page').set('Range', 'bytes=5-9').expect(206, '56789');
+  expect(seen).toEqual(['bytes=0-1', 'bytes=0-1', undefined]);
 });
 
 test('what handlers send in parts is never stored', async () => {
