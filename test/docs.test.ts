@@ -7,6 +7,7 @@ import { freePort } from './support/servers/free-port';
 const DOCUMENTS: Record<string, readonly (readonly string[])[]> = {
   'README.md': [
     ['/', '/report'],
+    ['/', '/about'],
     [],
     ['/product/7', '/also/7'],
     ['/news', '/catalogue', '/weather'],
