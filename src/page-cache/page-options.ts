@@ -61,9 +61,9 @@ export interface PageKeyRules {
   readonly query?: QueryRules;
 
   /**
-   * Names of the cookies that count where a page varies on `Cookie`. Others, of analytics for
-   * example, are taken from the request, so that no handler goes by them; a page for which
-   * `req.session` was read is not stored.
+   * Names of the cookies that count where a page varies on `Cookie`. The cache takes all others, such
+   * as those of analytics, from the request, so that no handler depends on them. What middleware before
+   * the look-up made of them, such as `req.session`, is request state, and counts if it is read.
    *
    * @defaultValue all, as they were sent
    */
@@ -237,7 +237,7 @@ export interface PageCacheOptions {
   readonly varyOnRead?: boolean | readonly string[];
 
   /**
-   * Variants kept of one URL at most; the oldest gives way to the newest.
+   * Variants kept of one URL at most. Those with a visitor's state are evicted first.
    *
    * @defaultValue 100
    */
