@@ -20,7 +20,7 @@ import { HeadJudge, type HeadVerdict, type PageRefusal, type Storable } from './
 import { confirmStoredGet, type StaleGet } from './head-of-stored';
 import { InputRecorder } from './inputs/input-recorder';
 import type { InputValues } from './inputs/input-values';
-import { observeGetters } from './inputs/observe-before';
+import { endObservation } from './inputs/observe-before';
 import { watchSession } from './inputs/session-watch';
 import { InsideGate } from './inside-gate';
 import { offerStale } from './origin-unreachable';
@@ -53,8 +53,6 @@ export interface FillStart {
   readonly lookup: PageLookup;
   /** The inputs of the request, as they were looked up. */
   readonly values: InputValues;
-  /** Names of the headers that code before the look-up has read; `undefined`: not known. */
-  readonly sources: ReadonlySet<string> | undefined;
   /** Whether the cache stands before all code that could leave something on the request. */
   readonly isOutermost: boolean;
   /** Whether it stands before a whole app, and sees the fields that are made for each request. */
@@ -88,7 +86,7 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
   readonly #scope: PageScope;
   readonly #requestedAt = Date.now();
   readonly #headAtLookup: Head;
-  /** See {@link FillStart.sources}. */
+  /** Names of the headers that the request state is made from; `undefined`: not known. */
   #sources: ReadonlySet<string> | undefined;
   #recorder!: InputRecorder;
   #prepared!: PreparedRequest;
@@ -129,7 +127,9 @@ export class PageFill implements Omit<RecorderEvents, 'isWanted'> {
       isStorable: stale !== undefined || !flights?.isUncacheable(storageKey, Date.now()),
       isKnown: inputs !== undefined,
     });
-    this.#sources = observeGetters(req, this.#start.sources, () => values.freeze());
+    values.freeze();
+    // Only now: getters that middleware has put on the request may read headers late.
+    this.#sources = endObservation(req);
     if (this.#standInResponse !== undefined) offerStale(this.#res, () => this.#answerStale());
   }
 

@@ -61,6 +61,8 @@ export interface Refused {
 export type HeadVerdict = Storable | Refused;
 
 interface JudgeOptions extends FillStart {
+  /** Names of the headers that the request state is made from; `undefined`: not known. */
+  readonly sources: ReadonlySet<string> | undefined;
   readonly recorder: InputRecorder;
   readonly hasWrittenSession: () => boolean;
   readonly requestedAt: number;

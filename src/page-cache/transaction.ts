@@ -68,8 +68,6 @@ export class PageTransaction implements RecorderEvents {
   /** The inputs of the request, as they are looked up. */
   #values!: InputValues;
   #key: PageKey | undefined;
-  /** Names of the headers that code before the look-up has read; `undefined`: nobody watched. */
-  #sources: ReadonlySet<string> | undefined;
   /** When the look-up began, in the order in which pages are stored. */
   #searchedAt = 0;
   /** The stored GET to a HEAD, which its answer confirms or refutes. */
@@ -153,11 +151,11 @@ export class PageTransaction implements RecorderEvents {
   lookUp(next: Next): void | Promise<void> {
     const req = this.#req;
     if (this.#place !== undefined) this.#place.hasLookedUp = true;
-    this.#sources = endObservation(req);
     const headers = headersOf(req);
     const page = requestedPage(req, headers, this.#method, this.settings, this.#fronted?.app);
     if (typeof page === 'string') {
       this.#state = 'passed';
+      endObservation(req);
       tellAtHead(req, this.#res, this.settings, { fwd: 'bypass', detail: page });
       offerCacheTags(this.#res);
       hideTagHeaders(this.#res, this.settings);
@@ -429,6 +427,7 @@ export class PageTransaction implements RecorderEvents {
 
   #hit(response: StoredResponse, more: CacheOutcome = {}, storageKey?: string): void {
     this.#answer();
+    endObservation(this.#req);
     rememberPage(this.#key!);
     // A timeout that would not wait for the look-up has answered in the meantime.
     if (this.#res.headersSent) return;
@@ -569,7 +568,6 @@ export class PageTransaction implements RecorderEvents {
       key: this.#key!,
       lookup,
       values: this.#values,
-      sources: this.#sources,
       isOutermost: this.#fronted?.isOutermost === true,
       isFronting: this.#fronted !== undefined,
       flight,

@@ -161,7 +161,8 @@ for (const field of ['constructor', 'toString', 'hasOwnProperty', 'valueOf', '__
       const expected = who === without || !isCarried ? 'nothing' : value;
       expect(await who.text('/')).toBe(`sent: ${expected}`);
     }
-    useful(() => expect(site.renders['/']).toBeLessThanOrEqual(3));
+    // One more, as `Object.hasOwn` cannot be seen and counts as a look at all headers.
+    useful(() => expect(site.renders['/']).toBeLessThanOrEqual(4));
     await expectShared(site, [without, one, two]);
   });
 }

@@ -372,6 +372,8 @@ describe('A2: logins by other packages', () => {
     ],
     login: (who, name) => who.jar.set('u', name),
     show: (req) => `Hello ${req.query.viewer ?? 'guest'}`,
+    // Express 4 itself looks at `req.query` in the app.
+    sharedOn: ['pair', 'after', 'page'],
   });
 });
 

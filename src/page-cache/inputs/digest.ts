@@ -9,7 +9,10 @@ const SHORT = 24;
 /** A value that cannot be compared: a closure, something cyclic, too large, or hidden in `#private`. */
 export const OPAQUE = Symbol('opaque');
 
-/** Names a function that is a constant of the program; `undefined` if it is made for one request. */
+/**
+ * Names a function, or an object that hides its fields, if it is a constant of the program; `undefined` if
+ * each request has its own.
+ */
 export type NameFunction = (fn: object, path: string) => string | undefined;
 
 const never: NameFunction = () => undefined;
@@ -112,7 +115,7 @@ class Digest {
     const keys = Object.keys(value).sort();
     const name = nameOfClass(value);
     this.text += `{${name}:${keys.length}:`;
-    if (keys.length === 0 && name !== '') return this.#addHidden(value);
+    if (keys.length === 0 && name !== '') return this.#addHidden(value, path);
     const fields = value as Record<string, unknown>;
     for (const key of keys) {
       this.text += `${key.length}:${key}`;
@@ -122,10 +125,13 @@ class Digest {
   }
 
   /** An object without visible fields tells its value, or keeps it in fields that nobody sees. */
-  #addHidden(value: object): boolean {
+  #addHidden(value: object, path: string): boolean {
     const { toJSON } = value as { toJSON?: () => unknown };
-    if (typeof toJSON !== 'function') return false;
-    return this.add(toJSON.call(value), '.toJSON()');
+    if (typeof toJSON === 'function') return this.add(toJSON.call(value), `${path}.toJSON()`);
+    // A service that all requests share is as constant as a function.
+    const name = this.#nameFunction(value, path);
+    this.text += `${name};`;
+    return name !== undefined;
   }
 
   #addText(type: string, text: string): boolean {

@@ -75,35 +75,6 @@ export function observeBefore(req: Request, res: Response, place: ObservedPlace)
   noteAddressReads(req, observer);
 }
 
-/**
- * Watches what the getters read that middleware has put on a request, while `work` calls them: they make
- * the request state late.
- *
- * @returns What was read until now and is read by `work`, as {@link endObservation} has it.
- */
-export function observeGetters(
-  req: Request,
-  sources: ReadonlySet<string> | undefined,
-  work: () => void,
-): ReadonlySet<string> | undefined {
-  if (sources === undefined || 'stream' in req || InputRecorder.of(req) !== undefined) {
-    work();
-    return sources;
-  }
-  const observer = new SourceObserver({ hasStateBefore: false });
-  const { headers } = req;
-  const writable = req as { headers: IncomingHttpHeaders };
-  writable.headers = observeHeaders(unobserved(headers), observer);
-  noteAddressReads(req, observer);
-  try {
-    work();
-  } finally {
-    writable.headers = headers;
-    ignoreAddressReads(req, observer);
-  }
-  return observer.isUnknown ? undefined : new Set([...sources, ...observer.names]);
-}
-
 function hasState(req: Request, res: Response): boolean {
   return (
     Reflect.ownKeys(req).some((key) => isStateKey('req', key)) ||
