@@ -147,7 +147,8 @@ export function refuseRequest(name: string, first: unknown, call: string): void 
 }
 
 function checkCall(name: string, req: unknown, res: unknown): void {
-  const isRequest = typeof (req as Request | undefined)?.headers === 'object';
+  // Not read: a cache around this would take that for a look at all headers.
+  const isRequest = typeof req === 'object' && req !== null && 'headers' in req;
   const isResponse = typeof (res as Response | undefined)?.setHeader === 'function';
   if (isRequest && isResponse) return;
   throw new TypeError(

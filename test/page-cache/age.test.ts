@@ -60,12 +60,12 @@ test('Age follows max-age and Expires where they contradict each other (PAGE-24)
   await visit(app, '/page').expect('Age', '30');
 });
 
-test('an Age from further up is replaced, not joined', async () => {
+test('an Age from further up is gone on counting from, and not joined (PAGE-24, B6)', async () => {
   const { app } = pageApp(sending({ Age: '7', 'X-After': 'kept' }));
   await visit(app, '/page').expect('Age', '7');
   clock.advance(2);
   const { headers } = await visit(app, '/page').expect('X-After', 'kept');
-  expect(headers.age).toBe('2');
+  expect(headers.age).toBe('9');
 });
 
 test('after 1 s of 2 s: the first Expires, max-age=2, and Age 1 (PAGE-25)', async () => {

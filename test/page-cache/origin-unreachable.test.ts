@@ -135,8 +135,8 @@ test.each([0, 100])(
   async (keepStale) => {
     const { step } = losing('max-age=10');
     const app = express().use(updateCache(LETTER), compression({ threshold: 0 }), fetchFromCache());
-    const { seconds, ...letter } = LETTER;
-    app.get('/a', cachePage(seconds ?? null, { ...letter, keyPrefix: 'inner', keepStale }), step as never);
+    const { seconds = null, ...letter } = LETTER;
+    app.get('/a', cachePage(seconds, { ...letter, keyPrefix: 'inner', keepStale }), step as never);
     await visit(app, '/a').expect(200, 'page');
     clock.advance(11);
     await visit(app, '/a').expect(200, 'page');

@@ -192,7 +192,8 @@ export class InputValues {
   }
 
   #header(name: string): string | undefined {
-    const value = this.headers[name];
+    // What all objects have is no header: `constructor`.
+    const value = Object.hasOwn(this.headers, name) ? this.headers[name] : undefined;
     if (value === undefined) return undefined;
     const sent = Array.isArray(value) ? value.join(', ') : value;
     return normalizeHeader(name, sent, this.#settings.normalize);
