@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { isStateInput } from './inputs/input-values';
 import type { Inputs } from './request-key';
 
 /** Times in a row that a URL is stored under new values, without a hit, before it is left alone. */
@@ -26,15 +27,19 @@ export function noteHit(base: string): void {
 /**
  * Notes that a response of this URL is about to be stored.
  *
- * @param inputs - Of the URL. Only those that are there count, as all visitors without share a variant.
+ * @param inputs - That were read. Only state that is there counts, as all visitors without share a variant.
  * @returns the input whose value differs each time, if the URL is not worth storing now
  */
 export function churningInput(
   base: string,
-  inputs: readonly string[],
+  inputs: Iterable<string>,
   values: Inputs,
 ): string | undefined {
-  const present = inputs.filter((input) => values.of(input) !== undefined);
+  // Headers and cookies are made up by clients, who could keep a page from being stored.
+  const present = [...inputs].filter(
+    (input) =>
+      isStateInput(input) && !/^.(?:signedC|c)ookies/.test(input) && values.of(input) !== undefined,
+  );
   if (present.length === 0) return undefined;
   let record = urls.get(base);
   if (record === undefined) {

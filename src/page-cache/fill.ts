@@ -1,6 +1,5 @@
 import type { ServerResponse } from 'node:http';
 import { leaveScope, runInScope } from '../cache/render-scope';
-import type { Noted } from '../cache/tags';
 import { applyPreconditions, validatorsOf } from '../headers/conditional-response';
 import { onFinalHead } from '../headers/final-head';
 import type { Next, Request } from '../headers/middleware';
@@ -12,14 +11,14 @@ import { isServableDisconnected } from '../http/staleness';
 import { takeCacheTags } from './cache-tags';
 import { commit } from './commit';
 import { detachedRunOf } from './detached-request';
-import type { Flight, Landing, PageFlights } from './flights';
+import type { FillStart } from './fill-start';
+import type { Flight, Landing } from './flights';
 import { tellClient } from './for-client';
 import { isAbout, updatedFields } from './freshen';
 import { changesBetween, type Head, type HeadChanges, headOf, putFields } from './head-changes';
 import { HeadJudge, type HeadVerdict, type PageRefusal, type Storable } from './head-judge';
-import { confirmStoredGet, type StaleGet } from './head-of-stored';
+import { confirmStoredGet } from './head-of-stored';
 import { InputRecorder } from './inputs/input-recorder';
-import type { InputValues } from './inputs/input-values';
 import { endObservation } from './inputs/observe-before';
 import { watchSession } from './inputs/session-watch';
 import { InsideGate } from './inside-gate';
@@ -30,43 +29,11 @@ import type { PageSettings } from './page-settings';
 import type { PageLookup } from './page-store';
 import { type PreparedRequest, prepareRequest } from './prepare-request';
 import { type HeadDecision, type RecorderEvents, type Recording, snapshot } from './recorder';
-import type { PageKey } from './request-key';
 import type { StoredResponse } from './stored-response';
 import { tellCause } from './told-causes';
 
-export type { StaleGet } from './head-of-stored';
-
 /** Answers of handlers that something stale may stand in for (RFC 5861 §4). */
 const ERRORS = new Set([500, 502, 503, 504]);
-
-/** What led to a run of the handlers. */
-export interface FillStart {
-  readonly req: Request;
-  readonly res: ServerResponse;
-  /** As it was looked up; handlers may override it. */
-  readonly method: string | undefined;
-  readonly settings: PageSettings;
-  /** The page's own timeout, which goes before all others; `null`: none. */
-  readonly pageSeconds: number | null;
-  readonly key: PageKey;
-  /** What the cache knows of the page. A response in it is stale, but may still hold. */
-  readonly lookup: PageLookup;
-  /** The inputs of the request, as they were looked up. */
-  readonly values: InputValues;
-  /** Whether the cache stands before all code that could leave something on the request. */
-  readonly isOutermost: boolean;
-  /** Whether it stands before a whole app, and sees the fields that are made for each request. */
-  readonly isFronting: boolean;
-  /** What others wait for, if they do. */
-  readonly flight: Flight | undefined;
-  /** `undefined` if there is no backend. */
-  readonly flights: PageFlights | undefined;
-  readonly staleGet: StaleGet | undefined;
-  /** Whether the client has asked that nothing be stored. */
-  readonly mustNotStore: boolean;
-  /** The counters of the page's tags; `undefined` if the backend did not tell. */
-  readonly noted: Noted | undefined;
-}
 
 /** What the code inside has done to the head, once it has sent one. */
 interface InsideHead {

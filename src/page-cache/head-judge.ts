@@ -7,7 +7,7 @@ import type { FieldLookup } from '../http/field-lookup';
 import { type HeaderValue, headerLines } from '../http/header-value';
 import { formatHttpDate } from '../http/http-date';
 import { churningInput } from './churn';
-import type { FillStart } from './fill';
+import type { FillStart } from './fill-start';
 import { fieldsToStore, type Head, type HeadChanges, headOf } from './head-changes';
 import type { InputRecorder } from './inputs/input-recorder';
 import { ALL_HEADERS, ALL_STATE, isHeaderInput, limitInputs } from './inputs/input-values';
@@ -118,8 +118,7 @@ export class HeadJudge {
     const res = this.#res;
     const before = freshnessOf(res);
     const policy = judgeResponse(status, this.#fields(), settings, this.facts());
-    const inputs = this.#inputs(varyingNames(res.getHeader('vary') as HeaderValue, settings));
-    const refused = this.#refusal(policy.terms === undefined ? policy.refusal : undefined, inputs);
+    const refused = this.#refusal(policy.terms === undefined ? policy.refusal : undefined);
     const isRefused = refused !== undefined || policy.terms === undefined || mustNotStore;
     // A lifetime of the site's own that has passed already is told to clients (CP-06).
     const isTold = !isRefused || (policy.refusal === 'expired' && refused?.refusal === 'expired');
@@ -130,6 +129,7 @@ export class HeadJudge {
       this.#patchFreshness(patchSeconds, policy.terms?.initialAge ?? 0);
     }
     if (isRefused) return refused ?? { refusal: policy.refusal ?? 'no-store' };
+    const inputs = this.#inputs(varyingNames(res.getHeader('vary') as HeaderValue, settings));
     const privacy = this.#patchVary();
     const sentAt = now;
     // Sent now rather than added by Node, so that a hit repeats it.
@@ -170,7 +170,7 @@ export class HeadJudge {
     return cookies.length === 0 ? undefined : cookies;
   }
 
-  #refusal(policy: NotStored | undefined, inputs: readonly string[]): Refused | undefined {
+  #refusal(policy: NotStored | undefined): Refused | undefined {
     const { recorder, hasWrittenSession, mustNotStore, key, values } = this.#options;
     const read = recorder.refusal;
     if (policy !== undefined) return { refusal: policy };
@@ -181,7 +181,7 @@ export class HeadJudge {
     if (hasWrittenSession()) return { refusal: 'session-written', input: 'req.session' };
     if (this.#setsNonce()) return { refusal: 'nonce', input: 'Content-Security-Policy' };
     if (this.#isWanted === false) return { refusal: 'store-if' };
-    const churning = churningInput(key.base, inputs, values);
+    const churning = churningInput(key.base, recorder.inputs, values);
     return churning === undefined ? undefined : { refusal: 'churn', input: shown(churning) };
   }
 

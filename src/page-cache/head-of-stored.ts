@@ -1,7 +1,6 @@
 import { after } from '../cache/maybe-promise';
-import type { Counters } from '../cache/tags';
 import type { HeaderValue } from '../http/header-value';
-import type { FillStart } from './fill';
+import type { FillStart, StaleGet } from './fill-start';
 import { isSameRepresentation, updatedFields } from './freshen';
 import type { Head } from './head-changes';
 import { type HeadJudge, type PageRefusal, without } from './head-judge';
@@ -9,18 +8,8 @@ import { ageOrigin, judgeResponse } from './page-policy';
 import { finishBeforeClose } from './page-settings';
 import { removePages, storeResponse, unionOf } from './page-store';
 import { confirmTags } from './page-tags';
-import type { PageKey } from './request-key';
 import { fieldOf, StoredResponse } from './stored-response';
 import { varyingNames } from './varying-names';
-
-/** The stored GET to a HEAD, which its answer confirms or refutes. */
-export interface StaleGet {
-  readonly key: PageKey;
-  readonly storageKey: string;
-  readonly response: StoredResponse;
-  readonly counters: Counters;
-  readonly inputs: readonly string[];
-}
 
 /** A HEAD tells whether the stored GET still holds. @see RFC 9111 §4.3.5 */
 export function confirmStoredGet(

@@ -77,7 +77,7 @@ export function observeBefore(req: Request, res: Response, place: ObservedPlace)
 
 function hasState(req: Request, res: Response): boolean {
   return (
-    Reflect.ownKeys(req).some((key) => isStateKey('req', key)) ||
+    Reflect.ownKeys(req).some((key) => isStateKey('req', key) && key !== 'query') ||
     Reflect.ownKeys(res).some((key) => isStateKey('res', key) && !isQuiet(res, key))
   );
 }
