@@ -45,3 +45,9 @@ export interface FillStart {
   /** The counters of the page's tags; `undefined` if the backend did not tell. */
   readonly noted: Noted | undefined;
 }
+
+/** Whether the handlers have answered another method than the client will think was answered. */
+export function isOverridden({ req, method }: FillStart): boolean {
+  // Where there are no handlers for HEAD, those for GET are let answer it.
+  return req.method !== method && !(method === 'HEAD' && req.method === 'GET');
+}

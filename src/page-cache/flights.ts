@@ -4,6 +4,7 @@ import { withDeadline } from '../cache/deadline';
 import type { MaybePromise } from '../cache/maybe-promise';
 import type { Counters } from '../cache/tags';
 import { CacheUnavailableError } from '../errors';
+import { type Inputs, variantOf } from './request-key';
 import type { StoredResponse } from './stored-response';
 
 /** How the run of a handler ended, for those who wait for what it makes. */
@@ -220,4 +221,33 @@ export class PageFlights {
     const pause = Math.min(FIRST_BACK_OFF_MS * 2 ** (count - 1), LONGEST_BACK_OFF_MS);
     this.#failures.set(key, { count, retryAt: now + pause * (0.5 + Math.random() / 2) });
   }
+}
+
+/** Gives the requests that wait what another process has rendered. */
+export function landFound(
+  flight: Flight,
+  response: StoredResponse,
+  inputs: readonly string[] | undefined,
+  values: Inputs,
+): void {
+  const written = Promise.resolve();
+  const known = inputs ?? [];
+  const variant = variantOf(known, values);
+  // Its counters do not tell whether it was removed since it was read.
+  flight.land({
+    kind: 'stored',
+    variant,
+    inputs: known,
+    response,
+    counters: undefined,
+    written,
+  });
+}
+
+/** Whether what was rendered for another request answers one with these values, too. */
+export function isLandedFor(
+  { variant, inputs, response }: Landing & { kind: 'stored' },
+  values: Inputs,
+): boolean {
+  return variantOf(inputs, values) === variant && response.isFresh(Date.now());
 }

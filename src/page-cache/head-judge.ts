@@ -112,8 +112,21 @@ export class HeadJudge {
    * Judges the head that stands on the response, and gives it freshness and `Vary` if it is stored.
    *
    * @param hasExpires - Whether its `Expires` is of today, and not of an earlier run.
+   * @param confirmed - The stored response, if the handlers have said that it still holds. They may not have
+   *   come to read what it was made from.
    */
-  decide(status: number, { now, hasExpires }: { now: number; hasExpires: boolean }): HeadVerdict {
+  decide(
+    status: number,
+    {
+      now,
+      hasExpires,
+      confirmed,
+    }: {
+      readonly now: number;
+      readonly hasExpires: boolean;
+      readonly confirmed: StoredResponse | undefined;
+    },
+  ): HeadVerdict {
     const { settings, mustNotStore } = this.#options;
     const res = this.#res;
     const before = freshnessOf(res);
@@ -130,7 +143,7 @@ export class HeadJudge {
     }
     if (isRefused) return refused ?? { refusal: policy.refusal ?? 'no-store' };
     const inputs = this.#inputs(varyingNames(res.getHeader('vary') as HeaderValue, settings));
-    const privacy = this.#patchVary();
+    const privacy = unionOfPrivacy(this.#patchVary(), confirmed?.privacy);
     const sentAt = now;
     // Sent now rather than added by Node, so that a hit repeats it.
     if (res.sendDate && !res.hasHeader('Date')) res.setHeader('Date', formatHttpDate(now));
@@ -354,6 +367,15 @@ function confirmedFields(
     if (isKept) kept.push(fields[i]!, fields[i + 1]!);
   }
   return kept;
+}
+
+/** What caches downstream must be told if either holds; see {@link StoredResponse.privacy}. */
+function unionOfPrivacy(
+  one: readonly string[] | undefined,
+  other: readonly string[] | undefined,
+): readonly string[] | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one.length === 0 || other.length === 0 ? [] : [...new Set([...one, ...other])];
 }
 
 const FRESHNESS = ['cache-control', 'expires'] as const;

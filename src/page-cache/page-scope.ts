@@ -31,6 +31,11 @@ export class PageScope implements RenderScope {
     if (expiresAt !== null) this.#expiresAt = Math.min(this.#expiresAt, expiresAt);
   }
 
+  /** Seconds for which the fragments let the page be stored. */
+  maxSeconds({ limitToFragments }: { readonly limitToFragments: boolean }): number {
+    return limitToFragments ? this.secondsLeft(Date.now()) : Number.POSITIVE_INFINITY;
+  }
+
   /** Seconds until the first of the fragments expires that the page shows so far, at least 0. */
   secondsLeft(now: number): number {
     return Math.max(0, Math.floor((this.#expiresAt - now) / 1000));

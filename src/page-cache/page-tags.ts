@@ -7,7 +7,7 @@ import { CacheUnavailableError } from '../errors';
 import type { Request } from '../headers/middleware';
 import { readTogether } from './page-reads';
 import type { PageRecord } from './page-record';
-import { backendOf, type PageSettings } from './page-settings';
+import { backendOf, type PageSettings, reportFailure } from './page-settings';
 import type { PageKey } from './request-key';
 
 /** Counters read together with a page, so that both take one round trip. */
@@ -74,10 +74,33 @@ export function areCurrent(settings: PageSettings, counters: Counters): MaybePro
  * Notes the counters of the tags known before the handlers run, and that of removals of the page by
  * its key.
  */
-export function noteTags(settings: PageSettings, key: PageKey, req: Request): MaybePromise<Noted> {
+function noteTags(settings: PageSettings, key: PageKey, req: Request): MaybePromise<Noted> {
   const own = settings.tags?.(req).map(tagName) ?? [];
   const names = [...namesOfPage(key.url), nameOfRemoval(key.base)!, ...own];
   return withinReadTimeout(settings, backendOf(settings).tags.note(names));
+}
+
+/**
+ * {@link noteTags} for a page that was looked up. `undefined` if the backend does not tell, which is
+ * reported.
+ */
+export function noteKnownTags(
+  settings: PageSettings,
+  key: PageKey,
+  req: Request,
+  { isBlind, storageKey }: { readonly isBlind: boolean; readonly storageKey: string },
+): MaybePromise<Noted | undefined> {
+  if (isBlind) return undefined;
+  const fail = (error: unknown): undefined => {
+    reportFailure(settings, error, { operation: 'read', key: storageKey });
+    return undefined;
+  };
+  try {
+    const noted = noteTags(settings, key, req);
+    return noted instanceof Promise ? noted.catch(fail) : noted;
+  } catch (error) {
+    return fail(error);
+  }
 }
 
 /**

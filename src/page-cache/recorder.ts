@@ -25,8 +25,6 @@ export interface HeadDecision {
 
 /** What the recorder asks and tells. */
 export interface RecorderEvents {
-  /** Whether the response is of interest at all; asked as the head and each chunk is sent. */
-  isWanted(): boolean;
   /** Whether the client may be sent something else than the handler makes. */
   mayReplace(): boolean;
   /** Called as the head is sent, middleware up to the recorder having had its say. May change it. */
@@ -45,14 +43,20 @@ export interface RecorderEvents {
   onAbandoned(reason: 'gone' | 'unfit'): void;
 }
 
+/** Whom the recorder asks: `undefined` while the response is of no interest. */
+export interface RecorderSource {
+  /** Asked as the head and each chunk is sent. */
+  current(): RecorderEvents | undefined;
+}
+
 /**
  * Records a response while it is sent, however the handler writes it, and sends another in its
  * place if it is told to. A response that is aborted, shorter or longer than its
  * `Content-Length`, over the limit, or followed by trailers is never reported as complete.
  */
-export function recordResponse(response: Response, isHead: boolean, events: RecorderEvents): void {
+export function recordResponse(response: Response, isHead: boolean, source: RecorderSource): void {
   const res = response as RecordedResponse;
-  const recorder = new Recorder(res, isHead, events);
+  const recorder = new Recorder(res, isHead, source);
   watchHead(res, recorder);
   if (res[RECORDER] === undefined) {
     // As with heads, functions of its own for each response would keep garbage alive.
@@ -87,7 +91,7 @@ function endRecorded(this: RecordedResponse, ...args: unknown[]): unknown {
 class Recorder implements HeadWatcher {
   readonly #res: ServerResponse;
   readonly #isHead: boolean;
-  readonly #events: RecorderEvents;
+  readonly #source: RecorderSource;
   readonly #write: (...args: unknown[]) => boolean;
   readonly #end: (...args: unknown[]) => unknown;
   #sink: BodySink | undefined;
@@ -99,21 +103,21 @@ class Recorder implements HeadWatcher {
   /** Those of the response, as they were. */
   readonly #trailers: Partial<Record<TrailerMethod, Method>> = {};
 
-  constructor(res: ServerResponse, isHead: boolean, events: RecorderEvents) {
+  constructor(res: ServerResponse, isHead: boolean, source: RecorderSource) {
     this.#res = res;
     this.#isHead = isHead;
-    this.#events = events;
+    this.#source = source;
     this.#write = res.write as (...args: unknown[]) => boolean;
     this.#end = res.end as (...args: unknown[]) => unknown;
   }
 
   isWanted(): boolean {
-    return this.#events.isWanted();
+    return this.#source.current() !== undefined;
   }
 
   onHead(): void {
     const res = this.#res;
-    const events = this.#events;
+    const events = this.#source.current()!;
     this.#sink = undefined;
     this.#substitute = undefined;
     const { limit, body } = events.onHead();
@@ -131,9 +135,9 @@ class Recorder implements HeadWatcher {
 
   /** @param res - As it was called on, which may be something around it. */
   write(res: ServerResponse, args: unknown[]): boolean {
-    const events = this.#events;
+    const events = this.#source.current();
     // HTTP/2's `end(chunk)` comes by here, too.
-    if (this.#isEnding || !events.isWanted()) return this.#write.apply(res, args);
+    if (this.#isEnding || events === undefined) return this.#write.apply(res, args);
     const own = this.#res;
     if (!own.headersSent && isBytes(args[0]) && events.mayReplace()) own.writeHead(own.statusCode);
     if (this.#substitute !== undefined) {
@@ -150,8 +154,8 @@ class Recorder implements HeadWatcher {
 
   /** @param res - As it was called on, which may be something around it. */
   end(res: ServerResponse, args: unknown[]): unknown {
-    const events = this.#events;
-    if (this.#isEnding || !events.isWanted()) return this.#end.apply(res, args);
+    const events = this.#source.current();
+    if (this.#isEnding || events === undefined) return this.#end.apply(res, args);
     const own = this.#res;
     this.#isEnding = true;
     try {
@@ -201,13 +205,13 @@ class Recorder implements HeadWatcher {
       return;
     }
     this.#sink = undefined;
-    this.#events.onComplete({ ...head, fields, body });
+    this.#source.current()?.onComplete({ ...head, fields, body });
   }
 
   #abandon(reason: 'gone' | 'unfit'): void {
     if (this.#sink === undefined) return;
     this.#sink = undefined;
-    this.#events.onAbandoned(reason);
+    this.#source.current()?.onAbandoned(reason);
   }
 
   /** Their fields could not be sent again. */

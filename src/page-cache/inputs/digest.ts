@@ -145,5 +145,7 @@ function nameOfClass(value: object): string {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === null || prototype === Object.prototype) return '';
   const { constructor: made } = value as { constructor?: { name?: unknown } };
-  return typeof made === 'function' ? `${made.name || '?'}` : '?';
+  if (typeof made !== 'function') return '?';
+  // One that is watched has another prototype for a while.
+  return made === Object ? '' : made.name || '?';
 }

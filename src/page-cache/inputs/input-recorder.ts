@@ -83,6 +83,8 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
   readonly #own = { req: new Map<string | symbol, Own>(), res: new Map<string | symbol, Own>() };
   readonly #containers = new Map<object, object>();
   readonly #unwatch: (() => void)[] = [];
+  /** Properties of the request that cannot be redefined. */
+  readonly #fixed: string[] = [];
   readonly #written = new Map<Container, Set<string | symbol>>();
   /** What Express is about to merge into the options of a template. */
   #lent: object | undefined;
@@ -186,6 +188,11 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     this.#heal();
     const { varyOnRead, headers } = this.#settings;
     if (varyOnRead === undefined || varyOnRead.has(name)) return;
+    if (name === 'cookie' && this.#fixed.length > 0 && isReadBySessionPackage()) {
+      // The getter of a session that could not be watched: the session was read.
+      for (const key of this.#fixed) this.#noteState('req', key);
+      return;
+    }
     const isCounting = name === 'host' ? !this.#isHostKeyed : countsWhenRead(name);
     if (!isCounting || (headers !== undefined && !headers.has(name))) return;
     this.#inputs.add(name);
@@ -306,8 +313,12 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     const onRead = () => this.#noteState(scope, keyName(key));
     const unwatch =
       typeof value === 'object' && value !== null ? watchObject(value, onRead) : undefined;
-    if (unwatch === undefined) onRead();
-    else this.#unwatch.push(unwatch);
+    if (unwatch === undefined) {
+      onRead();
+      return;
+    }
+    this.#unwatch.push(unwatch);
+    if (scope === 'req') this.#fixed.push(keyName(key));
   }
 
   /** Express looks for `res.locals` after it has given the request another prototype. */

@@ -3,7 +3,7 @@ import type { Request, Response } from '../../headers/middleware';
 import { type AddressWatcher, ignoreAddressReads, noteAddressReads } from './address-reads';
 import { InputRecorder } from './input-recorder';
 import { isReadForTarget } from './reader';
-import { isStateKey } from './request-state';
+import { isParsedQuery, isStateKey } from './request-state';
 import { type HeaderWatcher, observeHeaders, unobserved } from './watched-headers';
 
 const OBSERVER = Symbol('cachewright.before');
@@ -77,9 +77,14 @@ export function observeBefore(req: Request, res: Response, place: ObservedPlace)
 
 function hasState(req: Request, res: Response): boolean {
   return (
-    Reflect.ownKeys(req).some((key) => isStateKey('req', key) && key !== 'query') ||
+    Reflect.ownKeys(req).some((key) => isStateKey('req', key) && !isOwnQuery(req, key)) ||
     Reflect.ownKeys(res).some((key) => isStateKey('res', key) && !isQuiet(res, key))
   );
+}
+
+/** Whether it is the `req.query` that Express 4 has made of the target. */
+function isOwnQuery(req: Request, key: string | symbol): boolean {
+  return key === 'query' && isParsedQuery(req, (req as { query?: unknown }).query);
 }
 
 /** `res.locals` is there from the start in Express; functions stand in for methods. */

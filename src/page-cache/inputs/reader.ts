@@ -2,6 +2,9 @@ import { dirname } from 'node:path';
 
 const OWN_FOLDER = dirname(__dirname);
 
+/** Packages by which session packages read cookies. */
+const COOKIES = /node_modules[\\/](?:cookies?|keygrip)[\\/]/;
+
 /** Session packages look at the sessions that they make. That is no read by the app. */
 const SESSION_PACKAGES = /node_modules[\\/](?:express-session|cookie-session|client-sessions)[\\/]/;
 
@@ -20,7 +23,8 @@ export function callerFile(): string | undefined {
 
 /** Whether a session package itself is reading. */
 export function isReadBySessionPackage(): boolean {
-  return SESSION_PACKAGES.test(fullCallerFile() ?? '');
+  const site = callSites().find((each) => isForeign(each) && !COOKIES.test(fileOf(each)!));
+  return SESSION_PACKAGES.test(fileOf(site) ?? '');
 }
 
 /** Whether Express is reading the client's address to find out scheme and host, which are in the key. */

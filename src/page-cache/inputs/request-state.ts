@@ -169,6 +169,7 @@ export function isParsedQuery(req: Request, query: unknown): boolean {
   const { app, url = '' } = req as { app?: { get?: (name: string) => unknown }; url?: string };
   const parse = app?.get?.('query parser fn');
   const mark = url.indexOf('?');
+  if (mark < 0 && typeof query === 'object' && Object.keys(query ?? {}).length === 0) return true;
   const parsed: unknown =
     typeof parse === 'function' ? parse(mark < 0 ? '' : url.slice(mark + 1)) : {};
   return JSON.stringify(parsed) === JSON.stringify(query);
