@@ -34,7 +34,11 @@ describe.each(Object.entries(FRAMEWORKS))('%s', (_framework, make) => {
     test.each<[string, express.RequestHandler, PageCacheOptions]>([
       ['A10: req.ip', (req, res) => void res.send(`from ${req.ip}`), {}],
       ['A10: rawHeaders', (req, res) => void res.send(`${req.rawHeaders.length} lines`), {}],
-      ['A11: a body over maxBytes', (_req, res) => void res.send('x'.repeat(99)), { maxBytes: 9 }],
+      [
+        'A11: a body over maxBytes (held before)',
+        (_req, res) => void res.send('x'.repeat(99)),
+        { maxBytes: 9 },
+      ],
       [
         'A11: a cookie that is read after the first write',
         (req, res) => {
@@ -52,7 +56,7 @@ describe.each(Object.entries(FRAMEWORKS))('%s', (_framework, make) => {
       },
     );
 
-    test('A10: a page that is the same for all says how long, and is a hit', async () => {
+    test('A10: a page that is the same for all says how long, and is a hit (held before)', async () => {
       let renders = 0;
       const app = site((_req, res) => void res.send(`render ${++renders}`));
       const { headers } = await visit(app, '/page').set('Cookie', 'user=ann');
