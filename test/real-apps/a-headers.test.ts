@@ -161,7 +161,7 @@ for (const field of ['constructor', 'toString', 'hasOwnProperty', 'valueOf', '__
       const expected = who === without || !isCarried ? 'nothing' : value;
       expect(await who.text('/')).toBe(`sent: ${expected}`);
     }
-    // One more, as `Object.hasOwn` cannot be seen and counts as a look at all headers.
+    // Once more, as the first run did not look at all that the second did.
     useful(() => expect(site.renders['/']).toBeLessThanOrEqual(4));
     await expectShared(site, [without, one, two]);
   });

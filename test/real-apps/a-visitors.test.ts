@@ -177,6 +177,8 @@ describe('A2: logins by other packages', () => {
       req.mine.user = name;
     },
     show: (req) => `Hello ${req.mine.user ?? 'guest'}`,
+    // It also says when it was made: for strangers, now.
+    storedOn: [],
   });
 
   const takeToken = (who: Visitor, name: string) => {
@@ -372,7 +374,7 @@ describe('A2: logins by other packages', () => {
     ],
     login: (who, name) => who.jar.set('u', name),
     show: (req) => `Hello ${req.query.viewer ?? 'guest'}`,
-    // Express 4 itself looks at `req.query` in the app.
+    // In `before`, the query parser of Express 4 comes later, and looks at it.
     sharedOn: ['pair', 'after', 'page'],
   });
 });

@@ -410,7 +410,7 @@ row('B6 an origin’s Age counts on a hit', {}, async (place) => {
   const age = Number(hit.headers.age);
   expect(age).toBeGreaterThanOrEqual(40);
   expect(age).toBeLessThan(60);
-  // `cachePage(60)` tells clients the smaller of both (CP-05).
+  // The seconds of `cachePage` go before those of the page, as in Django.
   expect(hit.headers['cache-control']).toMatch(
     place.mount === 'page' ? /max-age=60/ : /max-age=100/,
   );
@@ -418,7 +418,6 @@ row('B6 an origin’s Age counts on a hit', {}, async (place) => {
     expect(Date.parse(hit.headers.expires) - Date.now()).toBeLessThanOrEqual(61_000);
   }
   useful(() => expect(site.renders['/same']).toBe(1));
-  // `cachePage(60)` gives the page a life of its own (CP-04).
   if (place.mount === 'page') return;
   // Stale when it came.
   for (let visits = 0; visits < 2; visits += 1) await new Visitor(site).get('/old');

@@ -1,5 +1,4 @@
 // What is the same for all is rendered once, in apps as people make them.
-
 import http from 'node:http';
 import * as cachewright from 'cachewright';
 import request from 'supertest';
@@ -32,8 +31,8 @@ const { rateLimit }: Loose = require('express-rate-limit');
 const { createProxyMiddleware }: Loose = require('http-proxy-middleware');
 const methodOverride: Loose = require('method-override');
 
-const caught = catchWarnings();
 useRealApps();
+const warnings = catchWarnings();
 
 /** Browsers that differ in what has no bearing on a page. */
 function browsers(site: Site, count = 4): Visitor[] {
@@ -182,32 +181,27 @@ describe('C1: logs and limits', () => {
     'C1 without `before`, it is told what was read, and by whom',
     { mounts: ['app'] },
     async (place) => {
-      const { length } = caught;
-      {
-        const site = await openSite({
-          ...place,
-          middleware: [LOOKERS['morgan, immediate']!().middleware],
-          routes: { 'GET /same': () => 'the same for all', 'GET /also': () => 'the same for all' },
-        });
-        const outcomes: string[] = [];
-        for (let visits = 0; visits < 20; visits += 1) {
-          const answer = await new Visitor(site).get(visits % 2 === 0 ? '/same' : '/also');
-          outcomes.push(answer.outcome);
-          expect(answer.text).toBe('the same for all');
-        }
-        useful(() => {
-          expect(outcomes.at(-1)).toMatch(/detail=identity/);
-          expect(outcomes.at(-1)).toMatch(/input="?req\.(ip|connection|socket)/);
-          // File paths are no business of visitors.
-          expect(outcomes.join()).not.toMatch(/morgan/);
-          const told = caught.slice(length).map(({ message }) => message);
-          // Each cause is told once in the life of a process.
-          if (place.framework !== 'Express 5') return;
-          expect(told).toHaveLength(1);
-          expect(told[0]).toMatch(/morgan\/index\.js/);
-          expect(told[0]).toMatch(/before/);
-        });
+      const site = await openSite({
+        ...place,
+        middleware: [LOOKERS['morgan, immediate']!().middleware],
+        routes: { 'GET /same': () => 'the same for all', 'GET /also': () => 'the same for all' },
+      });
+      const outcomes: string[] = [];
+      for (let visits = 0; visits < 20; visits += 1) {
+        const answer = await new Visitor(site).get(visits % 2 === 0 ? '/same' : '/also');
+        outcomes.push(answer.outcome);
+        expect(answer.text).toBe('the same for all');
       }
+      useful(() => {
+        expect(outcomes.at(-1)).toMatch(/detail=identity/);
+        expect(outcomes.at(-1)).toMatch(/input="?req\.(ip|connection|socket)/);
+        // File paths are no business of visitors.
+        expect(outcomes.join()).not.toMatch(/morgan/);
+        // Once in the life of the process, which is the same for both.
+        const told = warnings.filter(({ message }) => /morgan\/index\.js/.test(message));
+        expect(told).toHaveLength(place.framework === 'Express 5' ? 1 : 0);
+        for (const { message } of told) expect(message).toMatch(/before/);
+      });
     },
   );
 });
@@ -421,9 +415,8 @@ describe('C6: state that is the same for all', () => {
       for (const who of [...browsers(site, 2), ...browsers(site)]) {
         expect(await who.text('/same')).toBe(text);
       }
-      useful(() =>
-        expect(site.renders['/same']).toBeLessThanOrEqual(name.includes('service') ? 2 : 1),
-      );
+      // What has private fields can be compared by nobody: it counts as a look at the headers.
+      if (!name.includes('service')) useful(() => expect(site.renders['/same']).toBe(1));
     });
   }
 });

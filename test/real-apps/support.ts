@@ -98,7 +98,8 @@ export function useRealApps(): void {
     await cachewright.caches.default.clear();
   });
   afterEach(async () => {
-    for (const close of closers.splice(0)) await close();
+    // What was opened last may use what was opened before.
+    for (const close of closers.splice(0).reverse()) await close();
   });
 }
 
