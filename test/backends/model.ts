@@ -251,34 +251,39 @@ async function ask(cache: BaseCache, clock: Clock, step: Step): Promise<unknown>
   }
 }
 
+/** The option `version` alone. */
+function versionOf({ version }: { readonly version?: number | undefined }) {
+  return version === undefined ? {} : { version };
+}
+
 async function call(cache: BaseCache, clock: Clock, step: Step): Promise<unknown> {
   switch (step.op) {
     case 'get':
-      return cache.get(step.key.name, undefined, step.key);
+      return cache.get(step.key.name, undefined, versionOf(step.key));
     case 'set':
     case 'add':
-      return cache[step.op](step.key.name, step.value, step.timeout, step.key);
+      return cache[step.op](step.key.name, step.value, step.timeout, versionOf(step.key));
     case 'hasKey':
     case 'delete':
-      return cache[step.op](step.key.name, step.key);
+      return cache[step.op](step.key.name, versionOf(step.key));
     case 'touch':
-      return cache.touch(step.key.name, step.timeout, step.key);
+      return cache.touch(step.key.name, step.timeout, versionOf(step.key));
     case 'incr':
     case 'decr':
     case 'incrVersion':
     case 'decrVersion':
-      return cache[step.op](step.key.name, step.delta, step.key);
+      return cache[step.op](step.key.name, step.delta, versionOf(step.key));
     case 'getMany':
     case 'deleteMany':
-      return cache[step.op](step.keys, step);
+      return cache[step.op](step.keys, versionOf(step));
     case 'setMany':
       return cache.setMany(
         new Map(step.keys.map((name) => [name, step.value])),
         step.timeout,
-        step,
+        versionOf(step),
       );
     case 'getOrSet':
-      return cache.getOrSet(step.key.name, () => step.value, step.timeout, step.key);
+      return cache.getOrSet(step.key.name, () => step.value, step.timeout, versionOf(step.key));
     case 'clear':
       return cache.clear();
     case 'advance':

@@ -151,7 +151,8 @@ rows('local memory', () => undefined, ['pair', 'after', 'app', 'page']);
 
 function files(): object {
   const location = mkdtempSync(join(tmpdir(), 'cachewright-pages-'));
-  closeLater(() => rmSync(location, { recursive: true, force: true }));
+  // Another process may still be writing its last page.
+  closeLater(() => rmSync(location, { recursive: true, force: true, maxRetries: 10 }));
   return { backend: 'file', location };
 }
 
