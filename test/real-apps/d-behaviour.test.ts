@@ -361,3 +361,77 @@ row('D10 skip and storeIf that throw lose nothing but the cache', {}, async (pla
   }
   useful(() => expect(site.renders['/same']).toBe(2));
 });
+
+describe('D2: res.locals in every shape', () => {
+  const SHAPES: Record<string, (res: Loose) => void> = {
+    frozen: (res) => Object.freeze(res.locals),
+    sealed: (res) => Object.seal(res.locals),
+    'closed to new entries': (res) => Object.preventExtensions(res.locals),
+    'with a getter that throws': (res) =>
+      Object.defineProperty(res.locals, 'broken', {
+        configurable: true,
+        enumerable: true,
+        get() {
+          throw new Error('nobody has asked for it');
+        },
+      }),
+    'with a fixed entry': (res) =>
+      Object.defineProperty(res.locals, 'fixed', { enumerable: true, value: 1 }),
+    'a Proxy': (res) => {
+      res.locals = new Proxy({ ...res.locals }, {});
+    },
+  };
+  for (const [name, shape] of Object.entries(SHAPES)) {
+    row(`D2 res.locals ${name}`, { mounts: WITHOUT_BEFORE }, async (place) => {
+      const site = await openSite({
+        ...place,
+        middleware: [
+          putIn((req, res) => {
+            res.locals.user = req.headers['x-user'];
+            shape(res);
+          }),
+        ],
+        routes: {
+          'GET /me': (_req, res) => `Hello ${res.locals.user}`,
+          'GET /frozen': (_req, res) => {
+            const { user } = res.locals;
+            Object.freeze(res.locals);
+            return `Hello ${user}`;
+          },
+        },
+      });
+      for (const path of ['/me', '/frozen']) {
+        for (const user of ['ann', 'bob', 'ann']) {
+          const visitor = new Visitor(site, { headers: { 'X-User': user } });
+          expect(await visitor.text(path)).toBe(`Hello ${user}`);
+        }
+      }
+    });
+  }
+
+  row('D2 an object that all requests have for res.locals', {}, async (place) => {
+    const shared: Loose = { title: 'The shop' };
+    const site = await openSite({
+      ...place,
+      middleware: [
+        (_req, res, next) => {
+          res.locals = shared;
+          next();
+        },
+      ],
+      routes: {
+        'GET /page': async (req, res) => {
+          const before = res.locals.title;
+          await new Promise((resolve) => setTimeout(resolve, Number(req.query.ms)));
+          return `${before} ${res.locals.title}`;
+        },
+      },
+    });
+    const visits = [20, 5, 40, 10].map((ms) => new Visitor(site).text(`/page?ms=${ms}`));
+    for (const text of await Promise.all(visits)) expect(text).toBe('The shop The shop');
+    expect(Object.getOwnPropertyDescriptors(shared)).toEqual({
+      title: { value: 'The shop', configurable: true, enumerable: true, writable: true },
+    });
+    expect(Object.getPrototypeOf(shared)).toBe(Object.prototype);
+  });
+});

@@ -424,11 +424,19 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     this.#unreadContainer = container;
     let watched = this.#containers.get(value);
     if (watched === undefined) {
-      if (container === 'locals') this.#unwatch.push(watchLocals(value, this));
-      watched = container === 'locals' ? value : watchContainer(value, container, this);
+      watched =
+        container === 'locals' ? this.#watchLocals(value) : watchContainer(value, container, this);
       this.#containers.set(value, watched);
     }
     return watched;
+  }
+
+  #watchLocals(locals: object): object {
+    const unwatch = watchLocals(locals, this);
+    // What cannot be watched counts as read.
+    if (unwatch === undefined) this.noteAllFields('locals');
+    else this.#unwatch.push(unwatch);
+    return locals;
   }
 
   /** Code that got hold of an object, and was not seen to read it, may have asked what it has. */

@@ -4,10 +4,13 @@ import type { ContainerWatcher } from './watched-container';
 const WATCH = Symbol('cachewright.locals');
 
 interface LocalsWatch {
-  readonly watcher: ContainerWatcher;
-  readonly values: Map<string, unknown>;
-  /** Entries that nobody has read yet. Who reads the last of them may have gone through all. */
-  readonly unread: Set<string>;
+  /**
+   * Those who are told, with the entries that each has not seen read yet. Who reads the last of them may
+   * have gone through all.
+   */
+  readonly watchers: Map<ContainerWatcher, Set<string>>;
+  readonly entries: Map<string, PropertyDescriptor>;
+  readonly prototype: object | null;
 }
 
 interface WatchedLocals {
@@ -16,31 +19,52 @@ interface WatchedLocals {
 
 /**
  * Watches `res.locals` in place. It stays an ordinary object, which can be cloned and posted to a worker:
- * each entry gets a getter, and the prototype sees reads of what is absent.
+ * each entry gets a getter, and the prototype sees reads of what is absent. Caches inside each other, and
+ * requests that were given the same object, watch it together.
  *
- * @returns Ends the watch and leaves the entries as they are by then.
+ * @returns Ends the watch; the last one leaves the entries as they are by then. `undefined` if the object
+ *   cannot be watched.
  */
-export function watchLocals(locals: object, watcher: ContainerWatcher): () => void {
-  const keys = Object.keys(locals).filter(
-    (key) => Object.getOwnPropertyDescriptor(locals, key)?.configurable === true,
-  );
-  const values = new Map(keys.map((key) => [key, (locals as Record<string, unknown>)[key]]));
-  const prototype: object | null = Object.getPrototypeOf(locals);
-  const watch: LocalsWatch = { watcher, values, unread: new Set(keys) };
-  Object.defineProperty(locals, WATCH, { configurable: true, value: watch });
-  for (const key of keys) Object.defineProperty(locals, key, descriptorOf(key));
-  Object.setPrototypeOf(locals, watchingPrototype(prototype));
+export function watchLocals(locals: object, watcher: ContainerWatcher): (() => void) | undefined {
+  const watch = Object.hasOwn(locals, WATCH)
+    ? (locals as WatchedLocals)[WATCH]
+    : beginWatch(locals);
+  if (watch === undefined) return undefined;
+  watch.watchers.set(watcher, new Set(watch.entries.keys()));
   activeLocals.add(watcher);
   return () => {
     activeLocals.delete(watcher);
-    Object.setPrototypeOf(locals, prototype);
-    delete (locals as Partial<WatchedLocals>)[WATCH];
-    for (const key of keys) {
-      const own = Object.getOwnPropertyDescriptor(locals, key);
-      if (own?.get !== descriptorOf(key).get) continue;
-      Object.defineProperty(locals, key, { ...PLAIN, value: values.get(key) });
-    }
+    watch.watchers.delete(watcher);
+    if (watch.watchers.size === 0) endWatch(locals, watch);
   };
+}
+
+function beginWatch(locals: object): LocalsWatch | undefined {
+  if (!Object.isExtensible(locals)) return undefined;
+  const entries = new Map<string, PropertyDescriptor>();
+  for (const key of Object.keys(locals)) {
+    const own = Object.getOwnPropertyDescriptor(locals, key);
+    if (own === undefined) continue;
+    if (own.configurable !== true) return undefined;
+    entries.set(key, own);
+  }
+  const prototype: object | null = Object.getPrototypeOf(locals);
+  const watch: LocalsWatch = { watchers: new Map(), entries, prototype };
+  Object.defineProperty(locals, WATCH, { configurable: true, value: watch });
+  for (const key of entries.keys()) Object.defineProperty(locals, key, descriptorOf(key));
+  Object.setPrototypeOf(locals, watchingPrototype(prototype));
+  return watch;
+}
+
+function endWatch(locals: object, { entries, prototype }: LocalsWatch): void {
+  // The code inside has frozen it. It stays as it is, and nobody is told any more.
+  if (!Object.isExtensible(locals)) return;
+  Object.setPrototypeOf(locals, prototype);
+  delete (locals as Partial<WatchedLocals>)[WATCH];
+  for (const [key, entry] of entries) {
+    const own = Object.getOwnPropertyDescriptor(locals, key);
+    if (own?.get === descriptorOf(key).get) Object.defineProperty(locals, key, entry);
+  }
 }
 
 /** The entries as they are now, in an object that nobody watches. */
@@ -49,7 +73,8 @@ export function copyOfLocals(locals: object): object {
   const copy = Object.create(null) as Record<string, unknown>;
   for (const key of Object.keys(locals)) {
     const own = Object.getOwnPropertyDescriptor(locals, key)!;
-    copy[key] = own.get === undefined ? own.value : watch?.values.get(key);
+    const entry = own.get === descriptorOf(key).get ? watch?.entries.get(key) : own;
+    copy[key] = entry && entryValue(entry, locals);
   }
   return copy;
 }
@@ -58,6 +83,11 @@ export function copyOfLocals(locals: object): object {
 const activeLocals = new Set<ContainerWatcher>();
 
 const PLAIN = { configurable: true, enumerable: true, writable: true };
+
+/** What an entry holds. Middleware may have put it there as a getter. */
+function entryValue({ get, value }: PropertyDescriptor, locals: object): unknown {
+  return get === undefined ? value : get.call(locals);
+}
 
 /** One accessor for all requests: V8 makes a hidden class for each pair of functions. */
 const descriptors = new Map<string, PropertyDescriptor>();
@@ -70,16 +100,20 @@ function descriptorOf(key: string): PropertyDescriptor {
     configurable: true,
     enumerable: true,
     get(this: WatchedLocals) {
-      const { watcher, values, unread } = this[WATCH];
-      watcher.noteField('locals', key);
-      unread.delete(key);
-      if (unread.size === 0) watcher.noteNames('locals');
-      return values.get(key);
+      const { watchers, entries } = this[WATCH];
+      for (const [watcher, unread] of watchers) {
+        watcher.noteField('locals', key);
+        unread.delete(key);
+        if (unread.size === 0) watcher.noteNames('locals');
+      }
+      return entryValue(entries.get(key)!, this);
     },
     set(this: WatchedLocals, value: unknown) {
-      const { watcher, values } = this[WATCH];
-      watcher.noteWritten('locals', key);
-      values.set(key, value);
+      const { watchers, entries } = this[WATCH];
+      for (const watcher of watchers.keys()) watcher.noteWritten('locals', key);
+      const entry = entries.get(key)!;
+      if (entry.set !== undefined) entry.set.call(this, value);
+      else if (entry.get === undefined) entries.set(key, { ...PLAIN, value });
     },
   };
   if (descriptors.size < MAX_DESCRIPTORS) descriptors.set(key, descriptor);
@@ -113,9 +147,11 @@ const HANDLER: ProxyHandler<object> = {
   get(target, key, receiver: Partial<WatchedLocals>) {
     const watch = Object.hasOwn(receiver, WATCH) ? receiver[WATCH] : undefined;
     if (watch !== undefined) {
-      if (key === 'toJSON' || key === inspect.custom) watch.watcher.noteAllFields('locals');
-      else if (typeof key === 'string' && !(key in target) && !NOT_ENTRIES.has(key)) {
-        watch.watcher.noteField('locals', key);
+      const { watchers } = watch;
+      if (key === 'toJSON' || key === inspect.custom) {
+        for (const watcher of watchers.keys()) watcher.noteAllFields('locals');
+      } else if (typeof key === 'string' && !(key in target) && !NOT_ENTRIES.has(key)) {
+        for (const watcher of watchers.keys()) watcher.noteField('locals', key);
       }
       if (key === inspect.custom) return () => copyOfLocals(receiver);
     }
@@ -131,7 +167,7 @@ const HANDLER: ProxyHandler<object> = {
   },
   set(target, key, value, receiver: Partial<WatchedLocals>) {
     if (!Object.hasOwn(receiver, WATCH)) return Reflect.set(target, key, value, receiver);
-    receiver[WATCH]!.watcher.noteWritten('locals', key);
+    for (const watcher of receiver[WATCH]!.watchers.keys()) watcher.noteWritten('locals', key);
     return Reflect.defineProperty(receiver, key, { ...PLAIN, value });
   },
 };
