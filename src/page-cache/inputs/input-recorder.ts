@@ -183,6 +183,7 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
   }
 
   noteHeader(name: string): void {
+    this.#outer?.noteHeader(name);
     this.#isAsked = false;
     if (this.#isSilent) return;
     this.#heal();
@@ -199,6 +200,7 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
   }
 
   noteAllHeaders(): void {
+    this.#outer?.noteAllHeaders();
     this.#isAsked = false;
     if (this.#isSilent) return;
     const { varyOnRead, headers } = this.#settings;
@@ -255,6 +257,7 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
   }
 
   #refuse(input: string): void {
+    if (this.#outer !== undefined) this.#outer.#refuse(input);
     if (this.#isSilent || this.#settings.varyOnRead?.has(input.replace(/^req\./, '').toLowerCase()))
       return;
     this.#refusal ??= { input, reader: callerFile() };
@@ -410,7 +413,9 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
       this.#refuse(`req.${String(key)}`);
       return this.peek(() => this.#original(scope, key, own));
     }
-    const value = this.peek(() => this.#original(scope, key, own));
+    const read = () => this.#original(scope, key, own);
+    // To a cache around this one it is a read as well.
+    const value = own?.isOuters === true ? this.outside(read) : this.peek(read);
     if (this.#isSilent || this.#isOutermost) return value;
     if (isContainer(scope, key)) return this.#container(key as Container, value);
     this.#noteState(scope, keyName(key));
@@ -470,6 +475,7 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
 
   /** Called for whoever reads a name that the request does not have of its own. */
   readAbsent(scope: 'req' | 'res', key: string | symbol, isInherited: boolean): void {
+    this.#outer?.readAbsent(scope, key, isInherited);
     if (this.#isSilent) return;
     if (scope === 'req' && typeof key === 'string') {
       if (ACCEPTS.has(key)) this.#unread -= 1;
