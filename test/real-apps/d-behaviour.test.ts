@@ -435,3 +435,19 @@ describe('D2: res.locals in every shape', () => {
     expect(Object.getPrototypeOf(shared)).toBe(Object.prototype);
   });
 });
+
+row('D2 one symbol on both the request and the response', {}, async (place) => {
+  const key = Symbol('context');
+  const site = await openSite({
+    ...place,
+    middleware: [
+      (req, res, next) => {
+        req[key] = 'of the request';
+        res[key] = 'of the response';
+        next();
+      },
+    ],
+    routes: { 'GET /': (req, res) => `${req[key]}, ${res[key]}` },
+  });
+  expect(await new Visitor(site).text('/')).toBe('of the request, of the response');
+});

@@ -557,16 +557,23 @@ interface Own {
 const metOnResponses = new Set<string | symbol>();
 
 /** Shared by all requests, since V8 makes a hidden class for each pair of functions. */
-const accessors = new Map<string | symbol, PropertyDescriptor>();
+const accessors = {
+  req: { enumerable: newAccessors(), hidden: newAccessors() },
+  res: { enumerable: newAccessors(), hidden: newAccessors() },
+};
 const MAX_ACCESSORS = 1000;
+
+function newAccessors(): Map<string | symbol, PropertyDescriptor> {
+  return new Map();
+}
 
 function accessorOf(
   scope: 'req' | 'res',
   key: string | symbol,
   isEnumerable: boolean,
 ): PropertyDescriptor {
-  const name = typeof key === 'string' ? `${scope}.${isEnumerable}.${key}` : key;
-  let accessor = accessors.get(name);
+  const known = accessors[scope][isEnumerable ? 'enumerable' : 'hidden'];
+  let accessor = known.get(key);
   if (accessor === undefined) {
     accessor = {
       configurable: true,
@@ -578,7 +585,7 @@ function accessorOf(
         this[RECORDER]?.writeOwn(scope, key, value);
       },
     };
-    if (accessors.size < MAX_ACCESSORS) accessors.set(name, accessor);
+    if (known.size < MAX_ACCESSORS) known.set(key, accessor);
   }
   return accessor;
 }
