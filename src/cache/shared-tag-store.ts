@@ -1,4 +1,4 @@
-import { CacheKeyNotFoundError } from '../errors';
+import { CacheKeyNotFoundError, CacheValueError } from '../errors';
 import { isOfRemoval } from './tag-names';
 import { CLOCK, counterIn, newBeginning, PURGES, type PurgeMode, type TagStore } from './tags';
 
@@ -82,6 +82,9 @@ export class SharedTagStore implements TagStore {
       }
       const [standing] = await this.read([name]);
       if (standing !== undefined) return standing;
+      // Something that is no number stands there. Left alone, it would keep its entries from being
+      // stored. Whoever read it has noted nothing, so no entry depends on it.
+      if (i === MAKING_ATTEMPTS - 2) await this.#cache.set(key, newBeginning(), secondsOf(name));
     }
     throw new Error(`The counter ${key} can neither be stored nor found.`);
   }
@@ -134,7 +137,8 @@ export class SharedTagStore implements TagStore {
       await this.#cache.touch(key, secondsOf(name));
       return value;
     } catch (error) {
-      if (!(error instanceof CacheKeyNotFoundError)) throw error;
+      const isNoNumber = error instanceof CacheValueError;
+      if (!isNoNumber && !(error instanceof CacheKeyNotFoundError)) throw error;
     }
     // What has expired by the clock of this machine may be in use yet by that of another. And where
     // errors are misses, it is perhaps only out of reach: then this fails, and so does the purge.

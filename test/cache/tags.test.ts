@@ -255,6 +255,14 @@ describe('on a shared store', () => {
     );
   });
 
+  test('what stands under a counter and is no number gives way to one', async () => {
+    cache.entries.set(A_KEY, 'garbage');
+    const { counters } = await tags.note(['t.a']);
+    expect(cache.entries.get(A_KEY)).toBe(counters.get('t.a'));
+    expect(cache.timeouts.get(A_KEY)).toBe(MONTH);
+    expect(await tags.check(counters)).toBe('valid');
+  });
+
   test('a purge that is not stored rejects', async () => {
     cache.refused = [A_KEY];
     await expect(tags.purge(['t.a', 't.b'], 'hard', true)).rejects.toThrow('1 tags could not be');
