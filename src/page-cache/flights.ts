@@ -66,7 +66,7 @@ export class Flight {
    */
   isConfirming = false;
   #lease: Lease | undefined;
-  readonly #begunAt = performance.now();
+  #begunAt = performance.now();
   /** What it came to. */
   #landed: Landing | undefined;
   readonly #atLanding: ((landing: Landing) => void)[] = [];
@@ -95,6 +95,11 @@ export class Flight {
   /** Whether it takes so long already that nobody should begin to wait for it. */
   isOlderThan(ms: number): boolean {
     return performance.now() - this.#begunAt > ms;
+  }
+
+  /** Its handlers run only now. Whoever comes from now on may wait for them. */
+  beginNow(): void {
+    this.#begunAt = performance.now();
   }
 
   /** From here on the cache alone is waited for, which has so many milliseconds to answer. */

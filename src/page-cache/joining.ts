@@ -90,6 +90,7 @@ async function lead(
     // Nobody is there to be answered; one of those who wait takes over.
     if (res.destroyed) return flight.land({ kind: 'failed' });
     if (outcome === 'silent') return missed.run({ ...lookup, isBlind: true }, next, flight);
+    if (outcome === 'late') flight.beginNow();
     if (outcome === 'late' || outcome === 'unavailable') return missed.run(lookup, next, flight);
     if (outcome === 'uncacheable') {
       missed.flights?.markUncacheable(storageKey, Date.now());

@@ -84,18 +84,37 @@ export class PageLease {
     deadline: number,
   ): Promise<Wait> {
     const key = leaseKey(storageKey);
+    let holder: unknown;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
       const leftMs = deadline - performance.now();
-      if (leftMs <= 0) return 'late';
+      if (leftMs <= 0) {
+        if (typeof holder === 'string') {
+          finishBeforeClose(settings, PageLease.#letLapse(settings, key, holder));
+        }
+        return 'late';
+      }
       await sleep(Math.min(leftMs, pause * (0.5 + Math.random() / 2)));
       try {
-        const holder = await backendOf(settings).readLease(key, settings.readTimeoutMs);
+        holder = await backendOf(settings).readLease(key, settings.readTimeoutMs);
         if (holder === undefined) return 'released';
         if (holder === UNCACHEABLE) return UNCACHEABLE;
       } catch (error) {
         reportFailure(settings, error, { operation: 'read', key });
         return silenceOf(error);
       }
+    }
+  }
+
+  /**
+   * Gives a lease an end that may have none. One that is in use is renewed by its holder; one that is
+   * left from a damaged store or an attacker would make the page wait each time it is rendered.
+   */
+  static async #letLapse(settings: PageSettings, key: string, token: string): Promise<void> {
+    try {
+      const cache = backendOf(settings);
+      await cache.extendLease(key, token, LEASE_SECONDS, settings.writeTimeoutMs);
+    } catch (error) {
+      reportFailure(settings, error, { operation: 'write', key });
     }
   }
 
