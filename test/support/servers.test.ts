@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { connect } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { dirname } from 'node:path';
 import { Redis } from 'ioredis';
 import { Client as Memjs } from 'memjs';
@@ -12,6 +13,7 @@ import {
   sharedPostgres,
   startMariaDb,
   startMemcached,
+  startNginx,
   startPostgres,
   startRedis,
 } from './servers';
@@ -285,3 +287,33 @@ function version(path: string): Promise<string> {
     });
   });
 }
+
+describeWithServer('nginx', 'startNginx()', () => {
+  test('starts an nginx that stores what the site lets it, and leaves nothing', async () => {
+    let calls = 0;
+    const site = createServer((req, res) => {
+      calls += 1;
+      if (req.url === '/kept') res.setHeader('Cache-Control', 'max-age=60');
+      res.end(`answer ${calls}`);
+    });
+    await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
+    try {
+      const nginx = keep(await startNginx((site.address() as AddressInfo).port));
+      const seen: unknown[] = [];
+      for (const path of ['/kept', '/kept', '/not', '/not']) {
+        const answer = await fetch(nginx.url + path);
+        seen.push([answer.headers.get('x-cache-status'), await answer.text()]);
+      }
+      expect(seen).toEqual([
+        ['MISS', 'answer 1'],
+        ['HIT', 'answer 1'],
+        ['MISS', 'answer 2'],
+        ['MISS', 'answer 3'],
+      ]);
+      expect(await isGone(nginx)).toBe(true);
+    } finally {
+      site.closeAllConnections();
+      site.close();
+    }
+  });
+});

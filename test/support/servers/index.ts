@@ -1,6 +1,7 @@
 export { describeWithServer } from './describe-with-server';
 export { sharedMariaDb, startMariaDb } from './mariadb';
 export { type MemcachedServer, type MemcachedServerOptions, startMemcached } from './memcached';
+export { startNginx } from './nginx';
 export { sharedPostgres, startPostgres } from './postgres';
 export type { ServerKind } from './programs';
 export { type RedisServer, type RedisServerOptions, startRedis } from './redis';

@@ -11,6 +11,8 @@ const PACKAGES = {
   initdb: 'postgresql',
   mariadbd: 'mariadb-server',
   'mariadb-install-db': 'mariadb-server',
+  nginx: 'nginx-light',
+  chromium: 'chromium',
 } as const;
 
 /** A program the tests run. */
@@ -24,6 +26,8 @@ const NEEDS = {
   'memcached-sasl': ['memcached', 'saslpasswd2'],
   postgres: ['initdb'],
   mariadb: ['mariadbd', 'mariadb-install-db'],
+  nginx: ['nginx'],
+  browser: ['nginx', 'chromium'],
 } as const satisfies Record<string, readonly Program[]>;
 
 /** A kind of server a suite may need. */
