@@ -11,6 +11,7 @@ import type { FillStart } from './fill-start';
 import { fieldsToStore, type Head, type HeadChanges, headOf } from './head-changes';
 import type { InputRecorder } from './inputs/input-recorder';
 import { ALL_HEADERS, ALL_STATE, isHeaderInput, limitInputs } from './inputs/input-values';
+import { dependsOnState } from './inputs/state-dependence';
 import { isMethodName } from './inputs/watched-headers';
 import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
 import { reportFailure } from './page-settings';
@@ -246,7 +247,7 @@ export class HeadJudge {
     const allowed = res.getHeader('access-control-allow-origin');
     if (allowed !== undefined && allowed === values.headers.origin)
       patchVaryHeaders(res, ['Origin']);
-    if (!recorder.dependsOnState) return undefined;
+    if (!dependsOnState(recorder.inputs, values, this.#options.req)) return undefined;
     const sources = settings.state.from ?? this.#options.sources;
     if (sources === undefined || recorder.inputs.has(ALL_HEADERS)) return [];
     const names = [...sources];

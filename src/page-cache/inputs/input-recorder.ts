@@ -3,14 +3,13 @@ import type { Request, Response } from '../../headers/middleware';
 import type { PageSettings } from '../page-settings';
 import { isKeyedByHost, trustsProxy } from '../request-origin';
 import { ignoreAddressReads, noteAddressReads } from './address-reads';
+import { ContainerReads } from './container-reads';
 import { countsWhenRead } from './headers-that-count';
 import {
   ALL_HEADERS,
   ALL_STATE,
   allOf,
   type InputValues,
-  isHeaderInput,
-  isStateInput,
   namesOf,
   STATE_NAMES,
 } from './input-values';
@@ -30,6 +29,15 @@ import { type ContainerWatcher, watchContainer } from './watched-container';
 import { activeWatchers, type HeaderWatcher, SEEN_HEADERS, watchHeaders } from './watched-headers';
 import { copyOfLocals, watchLocals } from './watched-locals';
 import { watchObject } from './watched-object';
+import {
+  accessorOf,
+  hasWatchingPrototype,
+  isMetOnResponses,
+  meetOnResponse,
+  type Own,
+  type PropertyWatcher,
+  watchPrototype,
+} from './watched-properties';
 import { watchRender } from './watched-render';
 
 /** A read that keeps a page from being stored. */
@@ -67,7 +75,7 @@ interface Recorded {
 }
 
 /** Records which inputs the code inside looks at, from the look-up until the response has ended. */
-export class InputRecorder implements HeaderWatcher, ContainerWatcher {
+export class InputRecorder implements HeaderWatcher, ContainerWatcher, PropertyWatcher {
   readonly #inputs = new Set<string>();
   readonly #values: InputValues;
   readonly #settings: PageSettings;
@@ -75,21 +83,18 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
   readonly #res: Response;
   readonly #isOutermost: boolean;
   readonly #sources: ReadonlySet<string> | undefined;
-  readonly #isHostKeyed: boolean;
-  readonly #isTrusting: boolean;
+  /** How the key was made. */
+  readonly #origin: { readonly isHostKeyed: boolean; readonly isTrusting: boolean };
   /** That of a cache around this one, which records the same reads. */
   readonly #outer: InputRecorder | undefined;
   /** Own properties as they were, and those that the code inside has set. */
   readonly #own = { req: new Map<string | symbol, Own>(), res: new Map<string | symbol, Own>() };
-  readonly #containers = new Map<object, object>();
+  readonly #reads = new ContainerReads();
   readonly #unwatch: (() => void)[] = [];
   /** Properties of the request that cannot be redefined. */
   readonly #fixed: string[] = [];
-  readonly #written = new Map<Container, Set<string | symbol>>();
   /** What Express is about to merge into the options of a template. */
   #lent: object | undefined;
-  /** The object that was last given out and not read since. */
-  #unreadContainer: Container | undefined;
   #silence = 0;
   /** Times that code got hold of the headers and read none of them. */
   #unread = 0;
@@ -107,8 +112,7 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     this.#settings = settings;
     this.#isOutermost = isOutermost;
     this.#sources = sources;
-    this.#isHostKeyed = isKeyedByHost(req);
-    this.#isTrusting = trustsProxy(req);
+    this.#origin = { isHostKeyed: isKeyedByHost(req), isTrusting: trustsProxy(req) };
     this.#outer = (req as Recorded)[RECORDER];
   }
 
@@ -133,8 +137,8 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     Object.defineProperty(req, 'headers', accessorOf('req', 'headers', true));
     if (Object.hasOwn(req, 'rawHeaders')) this.#watchProperty('req', req, 'rawHeaders');
     this.#awaitExpress(res);
-    this.#watchPrototype('req');
-    if (!this.#isOutermost) this.#watchPrototype('res');
+    watchPrototype('req', this.#req);
+    if (!this.#isOutermost) watchPrototype('res', this.#res);
     if (!this.#isOutermost) watchRender(res, this);
     noteAddressReads(req, this);
     activeWatchers.add(this);
@@ -194,7 +198,7 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
       for (const key of this.#fixed) this.#noteState('req', key);
       return;
     }
-    const isCounting = name === 'host' ? !this.#isHostKeyed : countsWhenRead(name);
+    const isCounting = name === 'host' ? !this.#origin.isHostKeyed : countsWhenRead(name);
     if (!isCounting || (headers !== undefined && !headers.has(name))) return;
     this.#inputs.add(name);
   }
@@ -210,12 +214,12 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
   }
 
   noteField(container: Container, key: string): void {
-    if (this.#unreadContainer === container) this.#unreadContainer = undefined;
+    this.#reads.noteRead(container);
     if (!this.isWritten(container, key)) this.#noteState(container, key);
   }
 
   noteAllFields(container: Container): void {
-    if (this.#unreadContainer === container) this.#unreadContainer = undefined;
+    this.#reads.noteRead(container);
     if (!this.#isSilent && !this.#isOutermost) this.#inputs.add(allOf(container));
   }
 
@@ -229,17 +233,11 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
   }
 
   noteWritten(container: Container, key: string | symbol): void {
-    let keys = this.#written.get(container);
-    if (keys === undefined) {
-      keys = new Set();
-      this.#written.set(container, keys);
-    }
-    if (this.#unreadContainer === container) this.#unreadContainer = undefined;
-    keys.add(key);
+    this.#reads.noteWritten(container, key);
   }
 
   isWritten(container: Container, key: string | symbol): boolean {
-    return this.#written.get(container)?.has(key) === true;
+    return this.#reads.isWritten(container, key);
   }
 
   copyLocals(): object | undefined {
@@ -293,7 +291,7 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     for (const key of Reflect.ownKeys(holder)) {
       if (!isStateKey(scope, key)) continue;
       if (scope === 'res' && isReplacedMethod(holder, key)) continue;
-      if (scope === 'res' && metOnResponses.size < MAX_ACCESSORS) metOnResponses.add(key);
+      if (scope === 'res') meetOnResponse(key);
       this.#watchProperty(scope, holder, key);
     }
   }
@@ -331,15 +329,6 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     Object.defineProperty(res, 'locals', accessorOf('res', 'locals', true));
   }
 
-  /** Sees reads of what is absent. Express gives requests other prototypes as they enter an app. */
-  #watchPrototype(scope: 'req' | 'res'): void {
-    const holder = scope === 'req' ? this.#req : this.#res;
-    const prototype: object = Object.getPrototypeOf(holder);
-    if (!watchingPrototypes.has(prototype)) {
-      Object.setPrototypeOf(holder, watchingPrototype(scope, prototype));
-    }
-  }
-
   /**
    * Watches the prototypes that Express has given to the request since.
    *
@@ -347,10 +336,10 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
    * @returns whether there were any.
    */
   #heal({ isAtOnce = false } = {}): boolean {
-    if (watchingPrototypes.has(Object.getPrototypeOf(this.#req))) return false;
+    if (hasWatchingPrototype(this.#req)) return false;
     if (!this.#isOutermost && !isAtOnce) this.#inputs.add(STATE_NAMES);
-    this.#watchPrototype('req');
-    if (!this.#isOutermost) this.#watchPrototype('res');
+    watchPrototype('req', this.#req);
+    if (!this.#isOutermost) watchPrototype('res', this.#res);
     this.#findMadeSession();
     return true;
   }
@@ -426,14 +415,9 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     if (container !== 'locals') this.#noteState('req', container);
     this.#settleContainer();
     if (typeof value !== 'object' || value === null) return value;
-    this.#unreadContainer = container;
-    let watched = this.#containers.get(value);
-    if (watched === undefined) {
-      watched =
-        container === 'locals' ? this.#watchLocals(value) : watchContainer(value, container, this);
-      this.#containers.set(value, watched);
-    }
-    return watched;
+    return this.#reads.giveOut(container, value, () =>
+      container === 'locals' ? this.#watchLocals(value) : watchContainer(value, container, this),
+    );
   }
 
   #watchLocals(locals: object): object {
@@ -446,8 +430,8 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
 
   /** Code that got hold of an object, and was not seen to read it, may have asked what it has. */
   #settleContainer(): void {
-    if (this.#unreadContainer !== undefined) this.noteNames(this.#unreadContainer);
-    this.#unreadContainer = undefined;
+    const unread = this.#reads.takeUnread();
+    if (unread !== undefined) this.noteNames(unread);
   }
 
   #original(scope: 'req' | 'res', key: string | symbol, own: Own | undefined): unknown {
@@ -483,7 +467,7 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     }
     if (isInherited || !isStateKey(scope, key)) return;
     // Streams look for a dozen names on what they write to.
-    if (scope === 'res' && !metOnResponses.has(key)) return;
+    if (scope === 'res' && !isMetOnResponses(key)) return;
     this.#noteState(scope, keyName(key));
   }
 
@@ -507,130 +491,7 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher {
     if (REFUSED.has(key)) return this.peek(read);
     if (!OF_THE_TARGET.has(key)) return read();
     // An app below may trust other proxies than the one in whose name the key was made.
-    const isAsKeyed = this.peek(() => trustsProxy(this.#req)) === this.#isTrusting;
+    const isAsKeyed = this.peek(() => trustsProxy(this.#req)) === this.#origin.isTrusting;
     return isAsKeyed ? this.peek(read) : read();
-  }
-
-  /** Whether a header was changed by middleware before the look-up, so that clients did not send it. */
-  isRewritten(name: string): boolean {
-    const { rawHeaders } = this.peek(() => this.#req);
-    const raw = this.peek(() => rawHeaders);
-    const sent: string[] = [];
-    for (let i = 0; i < raw.length; i += 2) {
-      if (raw[i]!.toLowerCase() === name) sent.push(raw[i + 1]!);
-    }
-    const value = this.#values.headers[name];
-    if (value === undefined) return sent.length > 0;
-    const text = Array.isArray(value) ? value.join(', ') : value;
-    const separator = name === 'cookie' ? '; ' : ', ';
-    return sent.length === 0 || (text !== sent.join(separator) && text !== sent[0]);
-  }
-
-  /** Whether an input is part of the target, which caches downstream know. */
-  #isOfTarget(input: string): boolean {
-    return input === '@req.query' && this.#values.of(input) === undefined;
-  }
-
-  /** Whether caches downstream cannot tell apart the visitors that this page tells apart. */
-  get dependsOnState(): boolean {
-    return [...this.#inputs].some(
-      (input) =>
-        (isStateInput(input) && !this.#isOfTarget(input)) ||
-        input === ALL_HEADERS ||
-        (isHeaderInput(input) && this.isRewritten(input)),
-    );
-  }
-}
-
-/** An own property of a request or response, as it was before it was watched. */
-interface Own {
-  readonly value?: unknown;
-  readonly get?: () => unknown;
-  readonly set?: (value: unknown) => void;
-  /** Whether an outer cache watches it, too. */
-  readonly isOuters?: true;
-  /** Whether the code inside has set it. */
-  readonly isMade?: true;
-}
-
-/** State that middleware of this process has left on a response before. */
-const metOnResponses = new Set<string | symbol>();
-
-/** Shared by all requests, since V8 makes a hidden class for each pair of functions. */
-const accessors = {
-  req: { enumerable: newAccessors(), hidden: newAccessors() },
-  res: { enumerable: newAccessors(), hidden: newAccessors() },
-};
-const MAX_ACCESSORS = 1000;
-
-function newAccessors(): Map<string | symbol, PropertyDescriptor> {
-  return new Map();
-}
-
-function accessorOf(
-  scope: 'req' | 'res',
-  key: string | symbol,
-  isEnumerable: boolean,
-): PropertyDescriptor {
-  const known = accessors[scope][isEnumerable ? 'enumerable' : 'hidden'];
-  let accessor = known.get(key);
-  if (accessor === undefined) {
-    accessor = {
-      configurable: true,
-      enumerable: isEnumerable,
-      get(this: Recorded) {
-        return this[RECORDER]?.readOwn(scope, key);
-      },
-      set(this: Recorded, value: unknown) {
-        this[RECORDER]?.writeOwn(scope, key, value);
-      },
-    };
-    if (known.size < MAX_ACCESSORS) known.set(key, accessor);
-  }
-  return accessor;
-}
-
-/** Prototypes that see reads of absent properties, by the prototypes that they stand before. */
-const watchingOf = { req: new WeakMap<object, object>(), res: new WeakMap<object, object>() };
-const watchingPrototypes = new WeakSet<object>();
-
-function watchingPrototype(scope: 'req' | 'res', prototype: object): object {
-  const known = watchingOf[scope].get(prototype);
-  if (known !== undefined) return known;
-  const watching = new Proxy(prototype, new AbsentHandler(scope));
-  watchingOf[scope].set(prototype, watching);
-  watchingPrototypes.add(watching);
-  return watching;
-}
-
-class AbsentHandler implements ProxyHandler<object> {
-  readonly #scope: 'req' | 'res';
-
-  constructor(scope: 'req' | 'res') {
-    this.#scope = scope;
-  }
-
-  get(target: object, key: string | symbol, receiver: Recorded): unknown {
-    const recorder = key === RECORDER ? undefined : receiver[RECORDER];
-    if (recorder === undefined) return Reflect.get(target, key, receiver);
-    const read = () => Reflect.get(target, key, receiver);
-    recorder.readAbsent(this.#scope, key, key in target);
-    return recorder.readInherited(key, read);
-  }
-
-  has(target: object, key: string | symbol): boolean {
-    const isThere = Reflect.has(target, key);
-    if (!isThere) {
-      for (const watcher of activeWatchers) {
-        if (watcher instanceof InputRecorder) watcher.readAbsent(this.#scope, key, false);
-      }
-    }
-    return isThere;
-  }
-
-  set(target: object, key: string | symbol, value: unknown, receiver: Recorded): boolean {
-    const recorder = receiver[RECORDER];
-    if (recorder === undefined || key in target) return Reflect.set(target, key, value, receiver);
-    return recorder.writeAbsent(this.#scope, key, value, receiver as object);
   }
 }
