@@ -3,7 +3,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { describe } from '../arguments/describe';
 import type { Handler, Next, Request, Response } from '../headers/middleware';
 import { hideTagHeaders, offerCacheTags } from './cache-tags';
-import { observeBefore } from './inputs/observe-before';
+import { hasState, observeBefore } from './inputs/observe-before';
 import { invalidateOnSuccess } from './invalidate';
 import { tellAtHead } from './outcomes';
 import {
@@ -90,7 +90,10 @@ export function cacheApp(
   const isOutermost = before.length === 0;
   const place = { hasStateBefore: false };
   return (req: Request, res: Response, next?: unknown) => {
-    if (next !== undefined) refuseReturn(req, mounted);
+    if (next !== undefined) {
+      refuseReturn(req, mounted);
+      place.hasStateBefore = true;
+    }
     const settings = currentSettings();
     if (req.method === 'GET' || req.method === 'HEAD') {
       showCountingPreferences(req, res, settings.preferences);
@@ -107,7 +110,14 @@ export function cacheApp(
   };
 
   function answer(req: Request, res: Response, settings: PageSettings): void {
-    const fronted = { app: app as FrontedApp, isOutermost };
+    const fronted = {
+      app: app as FrontedApp,
+      // Asked on a miss only. Code around the cache may have left state on the request.
+      get isOutermost() {
+        if (isOutermost && !place.hasStateBefore) place.hasStateBefore = hasState(req, res);
+        return isOutermost && !place.hasStateBefore;
+      },
+    };
     const transaction = new PageTransaction(req, res, settings, null, fronted);
     void transaction.lookUp(() => void app(req as never, res as never));
   }

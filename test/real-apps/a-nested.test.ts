@@ -1,7 +1,18 @@
 // A page cache for one route inside the page cache of the site: both must see what the handler reads.
-import { cachePage, LocMemCache } from 'cachewright';
+import { cacheApp, cachePage, LocMemCache } from 'cachewright';
 import { putIn } from './packages';
-import { type Handler, INSIDE, type Loose, openSite, row, useRealApps, Visitor } from './support';
+import {
+  expectOwn,
+  type Handler,
+  INSIDE,
+  type Loose,
+  newApp,
+  openSite,
+  row,
+  serve,
+  useRealApps,
+  Visitor,
+} from './support';
 
 useRealApps();
 
@@ -62,3 +73,42 @@ row("A11 nested caches: the client's address", {}, async (place) => {
     expect(await visitor.text('/ip')).toBe(address);
   }
 });
+
+for (const framework of ['Express 5', 'Express 4'] as const) {
+  describe(`A1: cacheApp behind other code, ${framework}`, () => {
+    function greeting(): Loose {
+      const app = newApp(framework);
+      app.get('/', (req: Loose, res: Loose) =>
+        res.send(`Hello ${req.user?.name ?? 'guest'} ${res.locals.user ?? ''}`.trim()),
+      );
+      return app;
+    }
+
+    async function greetsEach(listener: Loose, users: readonly (string | undefined)[]) {
+      const site = await serve(listener);
+      for (const user of users) {
+        const headers: Record<string, string> = user === undefined ? {} : { 'X-User': user };
+        const answer = await new Visitor(site, { headers }).get('/');
+        expect(answer.text).toContain(`Hello ${user ?? 'guest'}`);
+        expectOwn(answer);
+      }
+    }
+
+    test('A1 mounted in an app whose middleware knows the user', async () => {
+      const outer = newApp(framework);
+      outer.use(identify);
+      outer.use(cacheApp(greeting()));
+      await greetsEach(outer, [undefined, 'ann', 'bob', undefined, 'ann']);
+    });
+
+    test('A1 called by a listener that knows the user', async () => {
+      const cached = cacheApp(greeting());
+      const listener = (req: Loose, res: Loose) => {
+        const { 'x-user': name } = req.headers;
+        if (name !== undefined) req.user = { name };
+        cached(req, res);
+      };
+      await greetsEach(listener, ['ann', 'bob', undefined, 'ann']);
+    });
+  });
+}

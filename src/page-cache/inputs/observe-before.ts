@@ -75,7 +75,8 @@ export function observeBefore(req: Request, res: Response, place: ObservedPlace)
   noteAddressReads(req, observer);
 }
 
-function hasState(req: Request, res: Response): boolean {
+/** Whether code that ran before has left request state. */
+export function hasState(req: Request, res: Response): boolean {
   return (
     Reflect.ownKeys(req).some((key) => isStateKey('req', key) && !isOwnQuery(req, key)) ||
     Reflect.ownKeys(res).some((key) => isStateKey('res', key) && !isQuiet(res, key))
