@@ -3,6 +3,9 @@ import { hash } from 'node:crypto';
 /** Bytes of text that a value may come to. A larger one is not worth comparing at each look-up. */
 const MAX_LENGTH = 64 * 1024;
 
+/** Fields, or entries, of which an object has so many that their text is longer than that for certain. */
+const MAX_FIELDS = MAX_LENGTH / 4;
+
 /** Texts up to this length are kept as they are, since a hash would not be shorter. */
 const SHORT = 24;
 
@@ -49,6 +52,14 @@ function short(text: string): string {
   return text.length <= SHORT && !/[\n,]/.test(text) ? text : `#${hash('sha1', text, 'base64url')}`;
 }
 
+/** Objects that were found to have too many fields. To count them takes long, and is done once. */
+const large = new WeakSet<object>();
+
+function tooLarge(value: object): false {
+  large.add(value);
+  return false;
+}
+
 class Digest {
   text = '';
   readonly #nameFunction: NameFunction;
@@ -89,7 +100,7 @@ class Digest {
   }
 
   #addObject(value: object, path: string): boolean {
-    if (this.#path.has(value)) return false;
+    if (this.#path.has(value) || large.has(value)) return false;
     this.#path.add(value);
     const isDone = this.#addFields(value, path);
     this.#path.delete(value);
@@ -98,8 +109,12 @@ class Digest {
 
   #addFields(value: object, path: string): boolean {
     if (Array.isArray(value)) {
+      if (value.length > MAX_FIELDS) return tooLarge(value);
       this.text += `[${value.length}:`;
-      return value.every((item, i) => this.add(item, `${path}[${i}]`));
+      if (!value.every((item, i) => this.add(item, `${path}[${i}]`))) return false;
+      // Most have nothing beside their items.
+      const keys = Object.keys(value);
+      return keys.length <= value.length || this.#addKeys(value, keys.slice(value.length), path);
     }
     if (value instanceof Date) return this.#addText('D', String(value.getTime()));
     if (ArrayBuffer.isView(value)) {
@@ -108,20 +123,44 @@ class Digest {
       return this.#addText('B', Buffer.from(buffer, byteOffset, byteLength).toString('base64'));
     }
     if (value instanceof Map || value instanceof Set) {
+      if (value.size > MAX_FIELDS) return tooLarge(value);
       this.text += `${value instanceof Map ? 'M' : 'S'}${value.size}:`;
-      return [...value].every((entry) => this.add(entry, `${path}{}`));
+      if (![...value].every((entry) => this.add(entry, `${path}{}`))) return false;
+      return this.#addKeys(value, Object.keys(value), path);
     }
     if (value instanceof RegExp) return this.#addText('R', String(value));
-    const keys = Object.keys(value).sort();
+    if (value instanceof Error) this.#addText('E', String(value.message));
+    const keys = Object.keys(value);
+    if (keys.length > MAX_FIELDS) return tooLarge(value);
     const name = nameOfClass(value);
     this.text += `{${name}:${keys.length}:`;
     if (keys.length === 0 && name !== '') return this.#addHidden(value, path);
-    const fields = value as Record<string, unknown>;
+    return this.#addKeys(value, keys.sort(), path) && this.#addInherited(value, path);
+  }
+
+  #addKeys(value: object, keys: readonly string[], path: string): boolean {
+    const fields = value as Record<string | symbol, unknown>;
     for (const key of keys) {
       this.text += `${key.length}:${key}`;
       if (!this.add(fields[key], `${path}.${key}`)) return false;
     }
+    for (const symbol of Object.getOwnPropertySymbols(value)) {
+      if (!Object.prototype.propertyIsEnumerable.call(value, symbol)) continue;
+      this.text += `y${symbol.description?.length}:${symbol.description}`;
+      if (!this.add(fields[symbol], `${path}.${String(symbol)}`)) return false;
+    }
     return true;
+  }
+
+  /** What comes from an object that this one was made on top of, as by `Object.create(user)`. */
+  #addInherited(value: object, path: string): boolean {
+    const prototype: object | null = Object.getPrototypeOf(value);
+    const isOfClass =
+      prototype === null ||
+      prototype === Object.prototype ||
+      Object.hasOwn(prototype, 'constructor') ||
+      Reflect.ownKeys(prototype).length === 0;
+    return isOfClass || this.add(prototype, `${path}.prototype`);
   }
 
   /** An object without visible fields tells its value, or keeps it in fields that nobody sees. */
@@ -145,7 +184,7 @@ function nameOfClass(value: object): string {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === null || prototype === Object.prototype) return '';
   const { constructor: made } = value as { constructor?: { name?: unknown } };
-  if (typeof made !== 'function') return '?';
-  // One that is watched has another prototype for a while.
-  return made === Object ? '' : made.name || '?';
+  // A plain object that is watched has a prototype of its own.
+  if (made === Object) return '';
+  return typeof made === 'function' ? `${made.name || '?'}` : '?';
 }
