@@ -7,6 +7,8 @@ export interface MountedPlace {
   hasLookedUp: boolean;
   /** Pages that were answered without it. */
   unasked: number;
+  /** The response that was counted last. */
+  last?: WeakRef<ServerResponse>;
 }
 
 /** Pages after which nobody can be said to answer by chance before `fetchFromCache`. */
@@ -15,6 +17,9 @@ const UNASKED = 3;
 /** Warns once if pages are answered and `fetchFromCache` never sees a request. */
 export function noteUnasked(place: MountedPlace | undefined, res: ServerResponse): void {
   if (place === undefined || place.hasLookedUp || res.statusCode !== 200) return;
+  // It is asked for the head and for each part of the body.
+  if (place.last?.deref() === res) return;
+  place.last = new WeakRef(res);
   place.unasked += 1;
   if (place.unasked !== UNASKED) return;
   warn(

@@ -93,6 +93,24 @@ describe('D11: middleware that is mounted wrongly', () => {
   }
 });
 
+for (const { framework } of placesOf(['pair'])) {
+  test(`D11 two answers before fetchFromCache are no mistake [${framework}]`, async () => {
+    const isTellable = await isTold(async () => {
+      const app = newApp(framework);
+      app.use(updateCache());
+      app.get('/health', (_req: Loose, res: Loose) => {
+        res.write('in ');
+        res.write('good ');
+        res.end('health');
+      });
+      app.use(fetchFromCache());
+      const site = await serve(app);
+      for (let visits = 0; visits < 2; visits += 1) await ask(site, '/health');
+    });
+    expect(isTellable).toBe(false);
+  });
+}
+
 describe('D12: arguments that would not be heeded', () => {
   const make = (settings: object) =>
     cachewright.createCaches({ default: settings as Loose }).default;
