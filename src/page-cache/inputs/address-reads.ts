@@ -4,6 +4,8 @@ import type { Request } from '../../headers/middleware';
 /** Told that the address of a client was read. */
 export interface AddressWatcher {
   noteAddress(input: string): void;
+  /** Whether its response has ended, so that it need not be told any more. */
+  readonly isOver: boolean;
 }
 
 const WATCHERS = Symbol('cachewright.address');
@@ -34,7 +36,10 @@ export function noteAddressReads(req: Request, watcher: AddressWatcher): void {
       },
     });
   }
-  socket[WATCHERS]?.add(watcher);
+  const watchers = socket[WATCHERS]!;
+  // Middleware may have answered earlier requests on this connection before the cache looked them up.
+  for (const each of watchers) if (each.isOver) watchers.delete(each);
+  watchers.add(watcher);
 }
 
 export function ignoreAddressReads(req: Request, watcher: AddressWatcher): void {

@@ -152,6 +152,10 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher, PropertyW
     ignoreAddressReads(this.#req, this);
   }
 
+  get isOver(): boolean {
+    return !activeWatchers.has(this);
+  }
+
   /** Names of all inputs that were read so far. */
   get inputs(): ReadonlySet<string> {
     return this.#inputs;

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Request, Response } from '../../headers/middleware';
 import { type AddressWatcher, ignoreAddressReads, noteAddressReads } from './address-reads';
 import { InputRecorder } from './input-recorder';
@@ -17,10 +17,17 @@ class SourceObserver implements HeaderWatcher, AddressWatcher {
   readonly names = new Set<string>();
   /** Whether something was read that no list of headers stands for. */
   isUnknown = false;
+  readonly #res: Response;
   readonly #place: ObservedPlace;
 
-  constructor(place: ObservedPlace) {
+  constructor(res: Response, place: ObservedPlace) {
+    this.#res = res;
     this.#place = place;
+  }
+
+  get isOver(): boolean {
+    const { writableEnded, destroyed } = this.#res as ServerResponse;
+    return writableEnded || destroyed;
   }
 
   noteHeader(name: string): void {
@@ -66,7 +73,7 @@ export function observeBefore(req: Request, res: Response, place: ObservedPlace)
     place.hasStateBefore = true;
     return;
   }
-  const observer = new SourceObserver(place);
+  const observer = new SourceObserver(res, place);
   (req as Observed)[OBSERVER] = observer;
   (req as { headers: IncomingHttpHeaders }).headers = observeHeaders(
     unobserved(req.headers),
