@@ -1,5 +1,6 @@
 // What is the same for all is rendered once, in apps as people make them.
 import http from 'node:http';
+import { Writable } from 'node:stream';
 import * as cachewright from 'cachewright';
 import request from 'supertest';
 import { catchWarnings } from '../support/process-warnings';
@@ -8,6 +9,7 @@ import {
   type Answer,
   ask,
   cookieOf,
+  expectShared,
   type Handler,
   INSIDE,
   type Loose,
@@ -442,3 +444,19 @@ row(
     useful(() => expect(renders).toBe(1));
   },
 );
+
+row('C1 handlers that write to the log of pino-http', { mounts: INSIDE }, async (place) => {
+  const sink = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const site = await openSite({
+    ...place,
+    middleware: [pinoHttp({}, sink)],
+    routes: {
+      'GET /same': (req, res) => {
+        req.log.info('rendered');
+        res.log.debug('rendered');
+        return 'the same for all';
+      },
+    },
+  });
+  await expectShared(site, [new Visitor(site), new Visitor(site, { headers: { 'X-Any': '1' } })]);
+});

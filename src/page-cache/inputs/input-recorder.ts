@@ -13,6 +13,7 @@ import {
   namesOf,
   STATE_NAMES,
 } from './input-values';
+import { isLogger } from './loggers';
 import { RECORDER } from './peek';
 import { callerFile, isReadBySessionPackage } from './reader';
 import {
@@ -409,7 +410,7 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher, PropertyW
     const read = () => this.#original(scope, key, own);
     // To a cache around this one it is a read as well.
     const value = own?.isOuters === true ? this.outside(read) : this.peek(read);
-    if (this.#isSilent || this.#isOutermost) return value;
+    if (this.#isSilent || this.#isOutermost || isLogger(key, value)) return value;
     if (isContainer(scope, key)) return this.#container(key as Container, value);
     this.#noteState(scope, keyName(key));
     return value;
