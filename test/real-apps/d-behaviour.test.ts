@@ -1,11 +1,14 @@
 // The app behaves as without the cache.
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { IncomingMessage, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import v8 from 'node:v8';
 import { MessageChannel } from 'node:worker_threads';
+import { cacheApp } from 'cachewright';
 import { lastLines } from '../support/raw-client';
 import { settled } from '../support/settled';
 import { putIn } from './packages';
@@ -19,6 +22,7 @@ import {
   openSite,
   row,
   type Site,
+  serve,
   staticFiles,
   useful,
   useRealApps,
@@ -450,4 +454,14 @@ row('D2 one symbol on both the request and the response', {}, async (place) => {
     routes: { 'GET /': (req, res) => `${req[key]}, ${res[key]}` },
   });
   expect(await new Visitor(site).text('/')).toBe('of the request, of the response');
+});
+
+test('D2 requests and responses stay instances of the classes of Node', async () => {
+  const handler: Handler = (req, res) =>
+    void res.end(`${req instanceof IncomingMessage} ${res instanceof ServerResponse}`);
+  const stranger = putIn(() => {});
+  for (const options of [{}, { before: [stranger] }]) {
+    const site = await serve(cacheApp(handler, options));
+    expect(await new Visitor(site).text('/')).toBe('true true');
+  }
 });

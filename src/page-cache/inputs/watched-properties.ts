@@ -120,6 +120,11 @@ class AbsentHandler implements ProxyHandler<object> {
     return recorder.readInherited(key, read);
   }
 
+  /** So that `req instanceof IncomingMessage` holds. */
+  getPrototypeOf(target: object): object {
+    return target;
+  }
+
   has(target: object, key: string | symbol): boolean {
     const isThere = Reflect.has(target, key);
     if (!isThere) {
