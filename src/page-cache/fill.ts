@@ -260,7 +260,8 @@ export class PageFill implements RecorderEvents {
       if (verdict.refusal !== undefined) {
         this.#refuse(verdict.refusal);
       } else if (verdict.isPatched) {
-        const { terms, privacy } = verdict;
+        const { terms, isUnproven } = verdict;
+        const privacy = isUnproven ? [] : verdict.privacy;
         const client = { privacy, remainingSeconds: terms.seconds, age: terms.initialAge };
         tellClient(res, client, this.#start.values.sent, this.#settings);
       }

@@ -15,6 +15,7 @@ import { dependsOnState } from './inputs/state-dependence';
 import { isMethodName } from './inputs/watched-headers';
 import { ageOrigin, fieldsOf, judgeResponse, type NotStored, type PageTerms } from './page-policy';
 import { reportFailure } from './page-settings';
+import { hasStatePresent } from './page-store';
 import type { Recording } from './recorder';
 import { REWRITTEN_TARGET } from './request-key';
 import { type FieldList, fieldOf, StoredResponse } from './stored-response';
@@ -38,6 +39,11 @@ export interface Storable {
   readonly privacy: readonly string[] | undefined;
   readonly sentAt: number;
   readonly ageFrom: number | undefined;
+  /**
+   * Whether the page shows state that was made from no header. A hit will prove that others have the same;
+   * until then it may be a nonce or an id.
+   */
+  readonly isUnproven: boolean;
   /** Whether the response was given freshness, or may be. */
   readonly isPatched: boolean;
   /** Names in lower case of the fields that the cache has set. */
@@ -128,7 +134,7 @@ export class HeadJudge {
       readonly confirmed: StoredResponse | undefined;
     },
   ): HeadVerdict {
-    const { settings, mustNotStore } = this.#options;
+    const { settings, mustNotStore, recorder, values } = this.#options;
     const res = this.#res;
     const before = freshnessOf(res);
     const policy = judgeResponse(status, this.#fields(), settings, this.facts());
@@ -155,6 +161,7 @@ export class HeadJudge {
       terms,
       inputs,
       privacy,
+      isUnproven: privacy === undefined && hasStatePresent([...recorder.inputs], values),
       sentAt,
       ageFrom: ageOrigin(fieldsOf(res), patchSeconds !== undefined, now, terms),
       isPatched: patchSeconds !== undefined || (privacy !== undefined && this.#isWhole),

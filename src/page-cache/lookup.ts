@@ -134,7 +134,8 @@ export class Lookup {
     if (this.#hitStale(lookup, response)) return;
     if (softTimeout !== undefined && canDetach(this.#req)) {
       const isServable = response.isServableOnError(Date.now());
-      if (isServable && isMerelyStale(response, directives)) {
+      const isDue = isServable && isMerelyStale(response, directives);
+      if (isDue && isRefreshable(this.#refreshStart(), lookup)) {
         return this.#race(lookup, response, softTimeout, next);
       }
     }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Request } from '../headers/middleware';
+import { readAddressQuietly } from './inputs/address-reads';
 import { peekAt } from './inputs/peek';
 import { headersOf } from './inputs/watched-headers';
 
@@ -57,7 +58,7 @@ export function trustsProxy(req: Request, fronted?: FrontedApp): boolean {
   const { app = fronted ?? (req as ExpressRequest)[FRONTED] } = req as ExpressRequest;
   const trust = typeof app?.get === 'function' ? app.get('trust proxy fn') : undefined;
   if (typeof trust !== 'function') return false;
-  return peekAt(req, () => trust(req.socket.remoteAddress, 0) === true);
+  return readAddressQuietly(() => peekAt(req, () => trust(req.socket.remoteAddress, 0) === true));
 }
 
 function firstOf(value: string | string[]): string {

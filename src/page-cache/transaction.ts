@@ -5,7 +5,7 @@ import { withCountingCookies } from './cookie-rules';
 import { PageFill } from './fill';
 import type { Flight } from './flights';
 import { InputValues } from './inputs/input-values';
-import { endObservation } from './inputs/observe-before';
+import { stopObserving } from './inputs/observe-before';
 import { showListedHeaders } from './inputs/shown-headers';
 import { headersOf } from './inputs/watched-headers';
 import { Lookup, type LookupOwner, type Miss } from './lookup';
@@ -111,7 +111,7 @@ export class PageTransaction implements RecorderSource, LookupOwner {
     const page = requestedPage(req, headers, this.#method, this.settings, this.#fronted?.app);
     if (typeof page === 'string') {
       this.#state = 'passed';
-      endObservation(req);
+      stopObserving(req);
       tellAtHead(req, this.#res, this.settings, { fwd: 'bypass', detail: page });
       offerCacheTags(this.#res);
       hideTagHeaders(this.#res, this.settings);
@@ -140,7 +140,7 @@ export class PageTransaction implements RecorderSource, LookupOwner {
    */
   answer(): void {
     this.#state = 'hit';
-    endObservation(this.#req);
+    stopObserving(this.#req);
     for (let outer = this.#outer; outer !== undefined; outer = outer.#outer) {
       outer.#state = 'passed';
     }

@@ -10,6 +10,19 @@ export interface AddressWatcher {
 
 const WATCHERS = Symbol('cachewright.address');
 
+/** How many of the cache's own reads are under way, which count for nobody. */
+let quiet = 0;
+
+/** Calls `read`, in which the cache itself reads the client's address. */
+export function readAddressQuietly<T>(read: () => T): T {
+  quiet += 1;
+  try {
+    return read();
+  } finally {
+    quiet -= 1;
+  }
+}
+
 interface WatchedSocket extends Socket {
   [WATCHERS]?: Set<AddressWatcher>;
 }
@@ -30,7 +43,9 @@ export function noteAddressReads(req: Request, watcher: AddressWatcher): void {
       configurable: true,
       enumerable: own?.enumerable ?? false,
       get(this: WatchedSocket) {
-        for (const each of socket[WATCHERS]!) each.noteAddress('req.socket.remoteAddress');
+        if (quiet === 0) {
+          for (const each of socket[WATCHERS]!) each.noteAddress('req.socket.remoteAddress');
+        }
         if (own !== undefined) return own.get === undefined ? own.value : own.get.call(this);
         return Reflect.get(Object.getPrototypeOf(socket), 'remoteAddress', this);
       },

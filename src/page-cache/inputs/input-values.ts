@@ -82,6 +82,7 @@ export class InputValues {
   readonly #res: Response;
   readonly #settings: ValueSettings;
   #texts: Map<string, string | undefined> | undefined;
+  #states: Map<string, StateValue> | undefined;
   /** Copies of what objects held at the look-up; until there are some, the objects themselves count. */
   #frozen: Map<Scope, ReadonlyMap<string, unknown>> | undefined;
 
@@ -138,6 +139,17 @@ export class InputValues {
 
   /** A piece of state, and whether it can be compared at all. */
   state(name: StateName): StateValue {
+    const place = stateInput(name);
+    this.#states ??= new Map();
+    let known = this.#states.get(place);
+    if (known === undefined) {
+      known = this.#judge(name);
+      this.#states.set(place, known);
+    }
+    return known;
+  }
+
+  #judge(name: StateName): StateValue {
     const { scope, key } = name;
     if (scope === 'req' && (CONTAINERS as readonly string[]).includes(key)) {
       const isThere =

@@ -1,16 +1,11 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Request, Response } from '../../headers/middleware';
+import { trustsProxy } from '../request-origin';
 import { type AddressWatcher, ignoreAddressReads, noteAddressReads } from './address-reads';
 import { InputRecorder } from './input-recorder';
 import { isReadForTarget } from './reader';
 import { isParsedQuery, isStateKey } from './request-state';
-import { type HeaderWatcher, observeHeaders, unobserved } from './watched-headers';
-
-const OBSERVER = Symbol('cachewright.before');
-
-interface Observed {
-  [OBSERVER]?: SourceObserver;
-}
+import { type HeaderWatcher, observeHeaders, observerOf, unobserved } from './watched-headers';
 
 /** Learns which headers the middleware before the look-up reads, as the request state is made from them. */
 class SourceObserver implements HeaderWatcher, AddressWatcher {
@@ -60,7 +55,13 @@ export interface ObservedPlace {
   readsAddress?: boolean;
   /** How often it was found out who reads the address. */
   lookups?: number;
+  /** Requests that were watched. */
+  requests?: number;
 }
+
+/** Requests for which state is looked for each time; after that, for each of so many. */
+const FIRST_REQUESTS = 200;
+const EACH = 32;
 
 /** Times after which Express is trusted to be the only reader of the address. */
 const LOOKUPS = 50;
@@ -69,17 +70,24 @@ const LOOKUPS = 50;
 export function observeBefore(req: Request, res: Response, place: ObservedPlace): void {
   // A cache around this one watches already, and its code inside includes this middleware.
   if (place.hasStateBefore || InputRecorder.of(req) !== undefined || 'stream' in req) return;
-  if (hasState(req, res)) {
+  if (isDue(place) && hasState(req, res)) {
     place.hasStateBefore = true;
     return;
   }
   const observer = new SourceObserver(res, place);
-  (req as Observed)[OBSERVER] = observer;
   (req as { headers: IncomingHttpHeaders }).headers = observeHeaders(
     unobserved(req.headers),
     observer,
   );
-  noteAddressReads(req, observer);
+  if (place.readsAddress === true) observer.isUnknown = true;
+  else noteAddressReads(req, observer);
+}
+
+/** Whether it is time to look for state once more, which takes a tenth as long as a hit. */
+function isDue(place: ObservedPlace): boolean {
+  const requests = (place.requests ?? 0) + 1;
+  place.requests = requests;
+  return requests <= FIRST_REQUESTS || requests % EACH === 0;
 }
 
 /** Whether code that ran before has left request state. */
@@ -108,10 +116,24 @@ function isQuiet(res: Response, key: string | symbol): boolean {
  *   read that headers do not tell.
  */
 export function endObservation(req: Request): ReadonlySet<string> | undefined {
-  const { [OBSERVER]: observer } = req as Observed;
-  if (observer === undefined) return undefined;
-  (req as Observed)[OBSERVER] = undefined;
-  (req as { headers: IncomingHttpHeaders }).headers = unobserved(req.headers);
-  ignoreAddressReads(req, observer);
-  return observer.isUnknown ? undefined : observer.names;
+  const observer = stopObserving(req);
+  if (observer === undefined || observer.isUnknown) return undefined;
+  const { names } = observer;
+  // Scheme and host are in the key.
+  if (trustsProxy(req)) for (const name of FORWARDED) names.delete(name);
+  return names;
 }
+
+/** Ends the watch of a request whose answer needs no such list. */
+export function stopObserving(req: Request): SourceObserver | undefined {
+  // Under a cache around this one nothing was begun.
+  if (InputRecorder.of(req) !== undefined) return undefined;
+  const { headers } = req;
+  const observer = observerOf(headers) as SourceObserver | undefined;
+  if (observer === undefined) return undefined;
+  (req as { headers: IncomingHttpHeaders }).headers = unobserved(headers);
+  ignoreAddressReads(req, observer);
+  return observer;
+}
+
+const FORWARDED = ['x-forwarded-host', 'x-forwarded-proto'];

@@ -13,6 +13,7 @@ export interface HeaderWatcher {
 
 const WATCH = Symbol('cachewright.headers');
 const RAW = Symbol('cachewright.raw-headers');
+const OBSERVER = Symbol('cachewright.observer');
 
 interface HeaderWatch {
   readonly watcher: HeaderWatcher;
@@ -54,6 +55,11 @@ export function observeHeaders(
   watcher: HeaderWatcher,
 ): IncomingHttpHeaders {
   return new Proxy(raw, new ObservingHandler(watcher));
+}
+
+/** The watcher of headers that {@link observeHeaders} made; `undefined` for any others. */
+export function observerOf(headers: IncomingHttpHeaders): HeaderWatcher | undefined {
+  return (headers as { [OBSERVER]?: HeaderWatcher })[OBSERVER];
 }
 
 /** The headers behind those that {@link observeHeaders} made; any others as they are. */
@@ -191,6 +197,7 @@ class ObservingHandler implements ProxyHandler<IncomingHttpHeaders> {
 
   get(target: IncomingHttpHeaders, key: string | symbol): unknown {
     if (key === RAW) return target;
+    if (key === OBSERVER) return this.#watcher;
     this.#note(key);
     return Reflect.get(target, key);
   }
