@@ -64,7 +64,19 @@ function writeWatchedHead(this: WatchedResponse, ...args: HeadArguments): Server
   return this[WATCH]!.write(this, args);
 }
 
+/**
+ * Whether packages such as sessions have put a function of their own in the place of `writeHead`, by
+ * which they may still add fields.
+ */
+export function hasOtherHeadListeners(response: Response): boolean {
+  const res = response as WatchedResponse;
+  if (!Object.hasOwn(res, 'writeHead')) return false;
+  return res.writeHead !== writeWatchedHead || res[WATCH]?.isAroundOthers === true;
+}
+
 class HeadWatch {
+  /** Whether it has wrapped a function that somebody else had put there. */
+  readonly isAroundOthers: boolean;
   readonly #res: ServerResponse;
   readonly #writeHead: ServerResponse['writeHead'];
   readonly #watchers: HeadWatcher[];
@@ -72,6 +84,7 @@ class HeadWatch {
 
   constructor(res: ServerResponse, watcher: HeadWatcher) {
     this.#res = res;
+    this.isAroundOthers = Object.hasOwn(res, 'writeHead');
     this.#writeHead = res.writeHead;
     this.#watchers = [watcher];
   }

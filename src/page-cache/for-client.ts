@@ -52,6 +52,20 @@ export function tellClient(
 }
 
 /**
+ * Keeps caches downstream from sharing a response that sets a cookie for this client. They may store it
+ * with its cookie (RFC 9111 §7.3). Where the site itself says `public` or `s-maxage`, that holds.
+ */
+export function keepCookieOwn(
+  res: ServerResponse,
+  { patchHeaders, storeCookies }: PageSettings,
+): void {
+  if (!patchHeaders || storeCookies || !res.hasHeader('Set-Cookie')) return;
+  const control = String(res.getHeader('Cache-Control') ?? '');
+  if (control === '' || /\b(?:public|private|no-store|s-maxage)\b/i.test(control)) return;
+  res.setHeader('Cache-Control', `private, ${control}`);
+}
+
+/**
  * Whether this client must not let others have the page, nor keep it past a change of its own state.
  *
  * @param privacy - See {@link StoredResponse.privacy}.

@@ -8,6 +8,7 @@ import { type HeaderValue, headerLines } from '../http/header-value';
 import { formatHttpDate } from '../http/http-date';
 import { churningInput } from './churn';
 import type { FillStart } from './fill-start';
+import { keepCookieOwn } from './for-client';
 import { fieldsToStore, type Head, type HeadChanges, headOf } from './head-changes';
 import type { InputRecorder } from './inputs/input-recorder';
 import { ALL_HEADERS, ALL_STATE, isHeaderInput, limitInputs } from './inputs/input-values';
@@ -284,6 +285,7 @@ export class HeadJudge {
       (isNew('cache-control') && !isForClients(res) && forbidsSharing(res)) ||
       varying.includes('*');
     if (!isRefused) {
+      keepCookieOwn(res, settings);
       if (varying.length === 0) return verdict;
       return { ...verdict, inputs: limitInputs(new Set([...inputs, ...varying])) };
     }

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { applyPreconditions, validatorsOf } from '../headers/conditional-response';
+import { onFinalHead } from '../headers/final-head';
 import type { Response } from '../headers/middleware';
+import { hasOtherHeadListeners } from '../headers/on-response-head';
 import { cachePreconditions } from '../http/preconditions';
 import { type ByteRange, ifRangeHolds, parseRanges } from '../http/ranges';
-import { differsForClient, tellClient } from './for-client';
+import { differsForClient, keepCookieOwn, tellClient } from './for-client';
 import { putFields } from './head-changes';
 import { joinCacheStatus } from './outcomes';
 import type { PageSettings } from './page-settings';
@@ -39,6 +41,10 @@ export function replay(
     fields = [...withoutField(fields, 'cache-status'), 'Cache-Status', status];
   }
 
+  // Sessions add their cookie as the head is sent.
+  if (hasOtherHeadListeners(res) || res.hasHeader('set-cookie')) {
+    onFinalHead(res, () => keepCookieOwn(res, settings));
+  }
   const isSuccess = stored.status >= 200 && stored.status < 300;
   const isPart =
     isSuccess && (cachePreconditions(headers) !== undefined || headers.range !== undefined);

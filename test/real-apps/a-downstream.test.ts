@@ -1,5 +1,5 @@
 // What caches behind this one, and browsers, may keep.
-import { putIn } from './packages';
+import { putIn, sessions } from './packages';
 import {
   type Answer,
   brief,
@@ -8,9 +8,11 @@ import {
   expectShared,
   INSIDE,
   type Loose,
+  type Middleware,
   MOUNTS,
   openSite,
   row,
+  useful,
   useRealApps,
   Visitor,
 } from './support';
@@ -146,3 +148,41 @@ row('A11 a page that sets a cookie gets no freshness', { held: MOUNTS }, async (
   for (const who of visitors) expectUntouched(await who.get('/'));
   await expectShared(site, visitors);
 });
+
+for (const name of ['express-session', 'cookie-session', 'a cookie set at once']) {
+  row(
+    `A9 a page that leaves with a new cookie of ${name} is not shared downstream`,
+    { mounts: INSIDE },
+    async (place) => {
+      const kinds: Record<string, () => Middleware> = {
+        'express-session': () => sessions({ saveUninitialized: true, rolling: true }),
+        'cookie-session': () => {
+          const middleware: Middleware = require('cookie-session')({ keys: ['k'] });
+          return (req, res, next) =>
+            middleware(req, res, () => {
+              req.session.visitor ??= Math.random();
+              next();
+            });
+        },
+        'a cookie set at once': () => (req, res, next) => {
+          if (req.headers.cookie === undefined) res.setHeader('Set-Cookie', `v=${Math.random()}`);
+          next();
+        },
+      };
+      const site = await openSite({
+        ...place,
+        middleware: [kinds[name]!()],
+        routes: { 'GET /same': () => 'the same for all' },
+      });
+      const known = new Visitor(site);
+      for (let visits = 0; visits < 3; visits += 1) {
+        for (const who of [known, new Visitor(site)]) {
+          const answer = await who.get('/same');
+          expect(answer.text).toBe('the same for all');
+          if (answer.headers['set-cookie'] !== undefined) expectOwn(answer, /\*/);
+        }
+      }
+      useful(() => expect(site.renders['/same']).toBeLessThan(4));
+    },
+  );
+}
