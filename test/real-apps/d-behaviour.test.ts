@@ -465,3 +465,24 @@ test('D2 requests and responses stay instances of the classes of Node', async ()
     expect(await new Visitor(site).text('/')).toBe('true true');
   }
 });
+
+row('D2 a getter whose promises are rejected', { mounts: WITHOUT_BEFORE }, async (place) => {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => unhandled.push(error);
+  process.on('unhandledRejection', note);
+  closeLater(() => process.off('unhandledRejection', note));
+  const site = await openSite({
+    ...place,
+    middleware: [
+      putIn((req) =>
+        Object.defineProperty(req, 'account', {
+          configurable: true,
+          get: () => Promise.reject(new Error('nobody has asked for it')),
+        }),
+      ),
+    ],
+    routes: { 'GET /same': same },
+  });
+  for (let visits = 0; visits < 2; visits += 1) await new Visitor(site).get('/same');
+  expect(unhandled).toEqual([]);
+});

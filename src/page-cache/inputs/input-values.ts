@@ -266,7 +266,11 @@ function isSessionCookie({ scope, key }: StateName): boolean {
 /** A property, or `undefined` if its getter throws. */
 function safely(holder: object, key: string): unknown {
   try {
-    return readKey(holder, key);
+    const value = readKey(holder, key);
+    const isMade = Object.getOwnPropertyDescriptor(holder, key)?.get !== undefined;
+    // Nobody waits for a promise that a getter has made for the cache.
+    if (isMade && value instanceof Promise) value.catch(() => {});
+    return value;
   } catch {
     return undefined;
   }
