@@ -65,6 +65,9 @@ export interface InputRecorderOptions {
 /** Properties of requests that tell visitors apart by more than a page can be kept for. */
 const REFUSED = new Set(['ip', 'ips', 'rawHeaders', 'headersDistinct']);
 
+/** Names under which a request has its socket. */
+const SOCKETS = new Set(['socket', 'connection']);
+
 /** Express's own readings of `Host` and forwarded headers, whose outcome is in the key. */
 const OF_THE_TARGET = new Set(['host', 'hostname', 'protocol', 'secure', 'subdomains']);
 
@@ -494,9 +497,22 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher, PropertyW
   readInherited(key: string | symbol, read: () => unknown): unknown {
     if (typeof key !== 'string') return read();
     if (REFUSED.has(key)) return this.peek(read);
+    if (SOCKETS.has(key) && 'stream' in this.#req) return this.#watchedSocket(read());
     if (!OF_THE_TARGET.has(key)) return read();
     // An app below may trust other proxies than the one in whose name the key was made.
     const isAsKeyed = this.peek(() => trustsProxy(this.#req)) === this.#origin.isTrusting;
     return isAsKeyed ? this.peek(read) : read();
+  }
+
+  /** HTTP/2 shows each request a Proxy of the socket that its session's streams share. */
+  #watchedSocket(socket: unknown): unknown {
+    if (typeof socket !== 'object' || socket === null) return socket;
+    return new Proxy(socket, {
+      get: (target, key) => {
+        if (key === 'remoteAddress') this.noteAddress('req.socket.remoteAddress');
+        return Reflect.get(target, key);
+      },
+      set: (target, key, value) => Reflect.set(target, key, value),
+    });
   }
 }
