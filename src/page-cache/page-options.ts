@@ -48,9 +48,10 @@ export interface StateRules {
 
   /**
    * Names of the request headers from which middleware makes the state: `['cookie']`. Caches further
-   * out are told to vary on them. A value that cannot be compared, such as a function, counts by them.
+   * out are told to vary on them. A value that cannot be compared, such as a cyclic object, counts by
+   * them.
    *
-   * @defaultValue those that middleware before the look-up was seen to read
+   * @defaultValue those that the pair, or `cacheApp` with `before`, saw middleware read
    */
   readonly from?: readonly string[];
 }
@@ -170,6 +171,9 @@ export interface PageCacheOptions {
    * Stores responses that set cookies, and replays the cookies to everyone; those that vary on
    * `Cookie` are left out even then. Only for cookies that are the same for all visitors.
    *
+   * Without it, a cookie keeps a response from being stored, unless middleware outside the cache sets it
+   * and the client has just sent it with the same value.
+   *
    * @defaultValue false
    */
   readonly storeCookies?: boolean;
@@ -209,7 +213,7 @@ export interface PageCacheOptions {
 
   /**
    * Names of response fields that are made for each request, and never stored where the cache stands
-   * before the whole app (`cacheApp`). They are added to those that are known: request and trace ids,
+   * before the whole app (`cacheApp`, with `before` or without). They are added to those that are known: request and trace ids,
    * `Server-Timing`, `X-Response-Time`, `X-Runtime`, `Retry-After`, and the fields of rate limits.
    *
    * @defaultValue none
