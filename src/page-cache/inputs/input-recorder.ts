@@ -456,6 +456,8 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher, PropertyW
       (this.#req as { [SEEN_HEADERS]?: unknown })[SEEN_HEADERS] = value;
       return;
     }
+    // Another visitor may have another session to lose.
+    if (scope === 'req' && key === 'session') this.noteAllFields('session');
     const own = this.#own[scope].get(key);
     // Express 4 puts back the `res.locals` that it has found.
     if (key === 'locals' && own !== undefined && own.get === undefined && own.value === value)

@@ -69,17 +69,17 @@ class WatchingHandler implements ProxyHandler<object> {
   }
 
   set(target: object, key: string | symbol, value: unknown): boolean {
-    this.#watcher.noteWritten(this.#container, key);
+    this.#noteWrite(key);
     return Reflect.set(target, key, value);
   }
 
   defineProperty(target: object, key: string | symbol, descriptor: PropertyDescriptor): boolean {
-    this.#watcher.noteWritten(this.#container, key);
+    this.#noteWrite(key);
     return Reflect.defineProperty(target, key, descriptor);
   }
 
   deleteProperty(target: object, key: string | symbol): boolean {
-    this.#watcher.noteWritten(this.#container, key);
+    this.#noteWrite(key);
     return Reflect.deleteProperty(target, key);
   }
 
@@ -87,6 +87,15 @@ class WatchingHandler implements ProxyHandler<object> {
     if (typeof key !== 'string' || HIDDEN_FIELDS.has(key)) return;
     if (this.#watcher.isWritten(this.#container, key)) return;
     this.#watcher.noteField(this.#container, key);
+  }
+
+  /**
+   * A write that changed nothing for this visitor may change the session of the next one, to whom the
+   * page must not be shown unrendered: so what the field was before counts as read.
+   */
+  #noteWrite(key: string | symbol): void {
+    if (this.#container === 'session') this.#note(key);
+    this.#watcher.noteWritten(this.#container, key);
   }
 
   #sessionMethod(target: object, key: string | symbol, receiver: unknown): unknown {
