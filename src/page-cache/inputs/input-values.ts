@@ -215,8 +215,7 @@ export class InputValues {
     if (input === ALL_HEADERS) return this.#allHeaders();
     if (input === STATE_NAMES) return this.#stateNames();
     if (input.endsWith('.names')) {
-      const names = [...this.#keys(input.slice(1, -'.names'.length) as Scope)].sort();
-      return names.length === 0 ? undefined : `#${hash('sha1', names.join('\n'), 'base64url')}`;
+      return textOfNames([...this.#keys(input.slice(1, -'.names'.length) as Scope)]);
     }
     const scopes = input === ALL_STATE ? SCOPES : [input.slice(1) as Scope];
     const parts: string[] = [];
@@ -252,9 +251,7 @@ export class InputValues {
 
   #stateNames(): string | undefined {
     const names = [...this.#keys('req'), '', ...this.#keys('res')];
-    return names.length === 1
-      ? undefined
-      : `#${hash('sha1', names.sort().join('\n'), 'base64url')}`;
+    return names.length === 1 ? undefined : textOfNames(names);
   }
 }
 
@@ -274,4 +271,13 @@ function safely(holder: object, key: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** Names as one text. Short ones stay as they are, since a digest would take longer to make. */
+function textOfNames(names: string[]): string | undefined {
+  if (names.length === 0) return undefined;
+  const text = names.sort().join(' ');
+  return text.length <= 64 && /^[\w$ -]*$/.test(text)
+    ? text
+    : `#${hash('sha1', names.join('\n'), 'base64url')}`;
 }
