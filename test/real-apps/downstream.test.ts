@@ -55,10 +55,11 @@ async function openNginx(site: Site): Promise<NetworkServer> {
   return nginx;
 }
 
-const ALL: RowOptions = {};
+const HELD: RowOptions = { held: ['app'] };
+const HELD_INSIDE: RowOptions = { mounts: INSIDE, held: INSIDE };
 
 describeWithServer('nginx', 'behind the proxy_cache of nginx', () => {
-  row('A10 each visitor sees their own pages alone', ALL, async (place) => {
+  row('A10 each visitor sees their own pages alone', HELD, async (place) => {
     const site = await openShop(place);
     const nginx = await openNginx(site);
     const [ann, bob] = [new Visitor(nginx), new Visitor(nginx)];
@@ -79,25 +80,21 @@ describeWithServer('nginx', 'behind the proxy_cache of nginx', () => {
     }
   });
 
-  row(
-    'A10 a page that is the same for all is a hit of nginx',
-    { mounts: INSIDE },
-    async (place) => {
-      const site = await openShop(place);
-      const nginx = await openNginx(site);
-      const ann = new Visitor(nginx);
-      await ann.post('/login', { u: 'ann' });
-      const strangers = [new Visitor(nginx), new Visitor(nginx, { cookies: { _ga: '1' } })];
-      const statuses: unknown[] = [];
-      for (const who of [...strangers, ann, ...strangers]) {
-        const { text, headers } = await who.get('/about');
-        expect(text).toBe(page('about us'));
-        statuses.push(headers['x-cache-status']);
-      }
-      useful(() => expect(statuses).toEqual(['MISS', 'HIT', 'HIT', 'HIT', 'HIT']));
-      useful(() => expect(site.renders['/about']).toBe(1));
-    },
-  );
+  row('A10 a page that is the same for all is a hit of nginx', HELD_INSIDE, async (place) => {
+    const site = await openShop(place);
+    const nginx = await openNginx(site);
+    const ann = new Visitor(nginx);
+    await ann.post('/login', { u: 'ann' });
+    const strangers = [new Visitor(nginx), new Visitor(nginx, { cookies: { _ga: '1' } })];
+    const statuses: unknown[] = [];
+    for (const who of [...strangers, ann, ...strangers]) {
+      const { text, headers } = await who.get('/about');
+      expect(text).toBe(page('about us'));
+      statuses.push(headers['x-cache-status']);
+    }
+    useful(() => expect(statuses).toEqual(['MISS', 'HIT', 'HIT', 'HIT', 'HIT']));
+    useful(() => expect(site.renders['/about']).toBe(1));
+  });
 });
 
 /** A browser's tab, by what a user does with it. Each step tells the path and the text then shown. */
@@ -149,7 +146,7 @@ describeWithServer('browser', 'in one browser, behind nginx', () => {
   });
   afterAll(() => browser?.close());
 
-  row('A10 a logout leaves nothing of the user', ALL, async (place) => {
+  row('A10 a logout leaves nothing of the user', HELD, async (place) => {
     const site = await openShop(place);
     const nginx = await openNginx(site);
     const context = await browser.newContext();
@@ -182,19 +179,15 @@ describeWithServer('browser', 'in one browser, behind nginx', () => {
     for (const path of ['/other', '/me']) expect(await tab.go(path)).toBe(`${path} Hello bob`);
   });
 
-  row(
-    'A10 a page that is the same for all is asked for once',
-    { mounts: INSIDE },
-    async (place) => {
-      const site = await openShop(place);
-      const nginx = await openNginx(site);
-      for (let people = 0; people < 2; people += 1) {
-        const context = await browser.newContext();
-        closeLater(() => context.close());
-        const tab = new Tab(await context.newPage(), nginx);
-        for (const path of ['/about', '/me', '/about']) await tab.go(path);
-      }
-      useful(() => expect(site.renders['/about']).toBe(1));
-    },
-  );
+  row('A10 a page that is the same for all is asked for once', HELD_INSIDE, async (place) => {
+    const site = await openShop(place);
+    const nginx = await openNginx(site);
+    for (let people = 0; people < 2; people += 1) {
+      const context = await browser.newContext();
+      closeLater(() => context.close());
+      const tab = new Tab(await context.newPage(), nginx);
+      for (const path of ['/about', '/me', '/about']) await tab.go(path);
+    }
+    useful(() => expect(site.renders['/about']).toBe(1));
+  });
 });
