@@ -52,6 +52,57 @@ row('A10 a page that shows the user is not kept for others', { held: ['app'] }, 
   if (INSIDE.includes(place.mount)) await expectShared(site, [ann, stranger]);
 });
 
+row(
+  'A10 a user that middleware finds in req.rawHeaders is not kept for others',
+  {},
+  async (place) => {
+    const site = await openSite({
+      ...place,
+      middleware: [
+        putIn((req) => {
+          const at = req.rawHeaders.findIndex((name: string) => name.toLowerCase() === 'x-user');
+          if (at >= 0) req.user = { name: req.rawHeaders[at + 1] };
+        }),
+      ],
+      routes: {
+        'GET /account': (req) => `account of ${req.user?.name ?? 'guest'}`,
+        'GET /same': () => 'the same for all',
+      },
+    });
+    const ann = new Visitor(site, { headers: { 'X-User': 'ann' } });
+    const stranger = new Visitor(site);
+    for (const who of [ann, stranger, ann, stranger, ann]) {
+      const answer = await who.get('/account');
+      expect(answer.text).toBe(`account of ${who === ann ? 'ann' : 'guest'}`);
+      if (who === ann) expectOwn(answer);
+    }
+    if (INSIDE.includes(place.mount)) await expectShared(site, [ann, stranger]);
+  },
+);
+
+row('A10 an id that middleware makes from nothing is not kept for others', {}, async (place) => {
+  let ids = 0;
+  const site = await openSite({
+    ...place,
+    middleware: [
+      putIn((_req, res) => {
+        ids += 1;
+        res.locals.id = `id-${ids}`;
+      }),
+    ],
+    routes: {
+      'GET /form': (_req, res) => `token ${res.locals.id}`,
+      'GET /same': () => 'the same for all',
+    },
+  });
+  const visitors = [new Visitor(site), new Visitor(site)];
+  for (const who of visitors) {
+    const answer = await who.get('/form');
+    if (place.mount !== 'app') expectOwn(answer);
+  }
+  if (INSIDE.includes(place.mount)) await expectShared(site, visitors);
+});
+
 /** What a handler may learn of a client that is no header. */
 const LOOKS: Record<string, (req: Loose) => unknown> = {
   'req.ip': (req) => req.ip,

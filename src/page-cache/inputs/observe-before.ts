@@ -12,6 +12,8 @@ class SourceObserver implements HeaderWatcher, AddressWatcher {
   readonly names = new Set<string>();
   /** Whether something was read that no list of headers stands for. */
   isUnknown = false;
+  /** The property as it was, if it is watched. */
+  rawHeaders: PropertyDescriptor | undefined;
   readonly #res: Response;
   readonly #place: ObservedPlace;
 
@@ -33,6 +35,12 @@ class SourceObserver implements HeaderWatcher, AddressWatcher {
     this.isUnknown = true;
   }
 
+  /** Notes that something was read which is not looked at for each request. */
+  noteUnseen(): void {
+    this.#place.readsAddress = true;
+    this.isUnknown = true;
+  }
+
   noteAddress(): void {
     const place = this.#place;
     if (place.readsAddress !== true) {
@@ -51,7 +59,7 @@ class SourceObserver implements HeaderWatcher, AddressWatcher {
 export interface ObservedPlace {
   /** Whether code that runs before has ever left state on a request: nobody saw what it had read. */
   hasStateBefore: boolean;
-  /** Whether middleware reads the client's address. */
+  /** Whether middleware reads the client's address, or the raw headers. */
   readsAddress?: boolean;
   /** How often it was found out who reads the address. */
   lookups?: number;
@@ -70,7 +78,8 @@ const LOOKUPS = 50;
 export function observeBefore(req: Request, res: Response, place: ObservedPlace): void {
   // A cache around this one watches already, and its code inside includes this middleware.
   if (place.hasStateBefore || InputRecorder.of(req) !== undefined || 'stream' in req) return;
-  if (isDue(place) && hasState(req, res)) {
+  const isLooking = isDue(place);
+  if (isLooking && hasState(req, res)) {
     place.hasStateBefore = true;
     return;
   }
@@ -81,6 +90,25 @@ export function observeBefore(req: Request, res: Response, place: ObservedPlace)
   );
   if (place.readsAddress === true) observer.isUnknown = true;
   else noteAddressReads(req, observer);
+  if (isLooking) watchRawHeaders(req, observer);
+}
+
+/** `rawHeaders`, and `headersDistinct` which is made of it, do not tell which header is wanted. */
+function watchRawHeaders(req: Request, observer: SourceObserver): void {
+  const own = Object.getOwnPropertyDescriptor(req, 'rawHeaders');
+  if (own?.configurable !== true || own.get !== undefined) return;
+  observer.rawHeaders = own;
+  Object.defineProperty(req, 'rawHeaders', {
+    configurable: true,
+    enumerable: true,
+    get() {
+      observer.noteUnseen();
+      return own.value;
+    },
+    set(value: unknown) {
+      own.value = value;
+    },
+  });
 }
 
 /** Whether it is time to look for state once more, which takes a tenth as long as a hit. */
@@ -133,6 +161,9 @@ export function stopObserving(req: Request): SourceObserver | undefined {
   if (observer === undefined) return undefined;
   (req as { headers: IncomingHttpHeaders }).headers = unobserved(headers);
   ignoreAddressReads(req, observer);
+  if (observer.rawHeaders !== undefined) {
+    Object.defineProperty(req, 'rawHeaders', observer.rawHeaders);
+  }
   return observer;
 }
 
