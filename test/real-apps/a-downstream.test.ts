@@ -80,28 +80,32 @@ row(
   },
 );
 
-row('A10 an id that middleware makes from nothing is not kept for others', {}, async (place) => {
-  let ids = 0;
-  const site = await openSite({
-    ...place,
-    middleware: [
-      putIn((_req, res) => {
-        ids += 1;
-        res.locals.id = `id-${ids}`;
-      }),
-    ],
-    routes: {
-      'GET /form': (_req, res) => `token ${res.locals.id}`,
-      'GET /same': () => 'the same for all',
-    },
-  });
-  const visitors = [new Visitor(site), new Visitor(site)];
-  for (const who of visitors) {
-    const answer = await who.get('/form');
-    if (place.mount !== 'app') expectOwn(answer);
-  }
-  if (INSIDE.includes(place.mount)) await expectShared(site, visitors);
-});
+row(
+  'A10 an id that middleware makes from nothing is not kept for others',
+  { held: ['app'] },
+  async (place) => {
+    let ids = 0;
+    const site = await openSite({
+      ...place,
+      middleware: [
+        putIn((_req, res) => {
+          ids += 1;
+          res.locals.id = `id-${ids}`;
+        }),
+      ],
+      routes: {
+        'GET /form': (_req, res) => `token ${res.locals.id}`,
+        'GET /same': () => 'the same for all',
+      },
+    });
+    const visitors = [new Visitor(site), new Visitor(site)];
+    for (const who of visitors) {
+      const answer = await who.get('/form');
+      if (place.mount !== 'app') expectOwn(answer);
+    }
+    if (INSIDE.includes(place.mount)) await expectShared(site, visitors);
+  },
+);
 
 /** What a handler may learn of a client that is no header. */
 const LOOKS: Record<string, (req: Loose) => unknown> = {
@@ -203,7 +207,7 @@ row('A11 a page that sets a cookie gets no freshness', { held: MOUNTS }, async (
 for (const name of ['express-session', 'cookie-session', 'a cookie set at once']) {
   row(
     `A9 a page that leaves with a new cookie of ${name} is not shared downstream`,
-    { mounts: INSIDE },
+    { mounts: INSIDE, held: ['before'] },
     async (place) => {
       const kinds: Record<string, () => Middleware> = {
         'express-session': () => sessions({ saveUninitialized: true, rolling: true }),

@@ -6,6 +6,8 @@ import {
   type Handler,
   INSIDE,
   type Loose,
+  MOUNTS,
+  type Mount,
   newApp,
   openSite,
   row,
@@ -47,22 +49,27 @@ const OPTIONS: Record<string, Loose> = {
 
 for (const [name, read] of Object.entries(READS)) {
   for (const [kind, options] of Object.entries(OPTIONS)) {
-    row(`A1 nested caches: ${name} inside a cache ${kind}`, { mounts: INSIDE }, async (place) => {
-      const site = await openSite({
-        ...place,
-        middleware: [identify],
-        routes: { 'GET /me': cachedInside(read, options) },
-      });
-      for (const user of ['ann', 'bob', undefined, 'ann', undefined]) {
-        const headers: Record<string, string> = user === undefined ? {} : { 'X-User': user };
-        const text = await new Visitor(site, { headers }).text('/me');
-        expect(text).toBe(`Hello ${user ?? 'guest'}`);
-      }
-    });
+    const held: Mount[] = name === 'req.user' ? ['pair', 'after', 'page'] : [];
+    row(
+      `A1 nested caches: ${name} inside a cache ${kind}`,
+      { mounts: INSIDE, held },
+      async (place) => {
+        const site = await openSite({
+          ...place,
+          middleware: [identify],
+          routes: { 'GET /me': cachedInside(read, options) },
+        });
+        for (const user of ['ann', 'bob', undefined, 'ann', undefined]) {
+          const headers: Record<string, string> = user === undefined ? {} : { 'X-User': user };
+          const text = await new Visitor(site, { headers }).text('/me');
+          expect(text).toBe(`Hello ${user ?? 'guest'}`);
+        }
+      },
+    );
   }
 }
 
-row("A11 nested caches: the client's address", {}, async (place) => {
+row("A11 nested caches: the client's address", { held: MOUNTS }, async (place) => {
   const site = await openSite({
     ...place,
     setup: (app) => app.set('trust proxy', true),

@@ -445,18 +445,22 @@ row(
   },
 );
 
-row('C1 handlers that write to the log of pino-http', { mounts: INSIDE }, async (place) => {
-  const sink = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const site = await openSite({
-    ...place,
-    middleware: [pinoHttp({}, sink)],
-    routes: {
-      'GET /same': (req, res) => {
-        req.log.info('rendered');
-        res.log.debug('rendered');
-        return 'the same for all';
+row(
+  'C1 handlers that write to the log of pino-http',
+  { mounts: INSIDE, held: ['pair', 'after', 'page'] },
+  async (place) => {
+    const sink = new Writable({ write: (_chunk, _encoding, done) => done() });
+    const site = await openSite({
+      ...place,
+      middleware: [pinoHttp({}, sink)],
+      routes: {
+        'GET /same': (req, res) => {
+          req.log.info('rendered');
+          res.log.debug('rendered');
+          return 'the same for all';
+        },
       },
-    },
-  });
-  await expectShared(site, [new Visitor(site), new Visitor(site, { headers: { 'X-Any': '1' } })]);
-});
+    });
+    await expectShared(site, [new Visitor(site), new Visitor(site, { headers: { 'X-Any': '1' } })]);
+  },
+);

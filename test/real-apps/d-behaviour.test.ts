@@ -16,6 +16,7 @@ import {
   closeLater,
   expectShared,
   type Handler,
+  HELD,
   type Loose,
   MOUNTS,
   type Mount,
@@ -386,7 +387,7 @@ describe('D2: res.locals in every shape', () => {
     },
   };
   for (const [name, shape] of Object.entries(SHAPES)) {
-    row(`D2 res.locals ${name}`, { mounts: WITHOUT_BEFORE }, async (place) => {
+    row(`D2 res.locals ${name}`, { mounts: WITHOUT_BEFORE, held: ['app'] }, async (place) => {
       const site = await openSite({
         ...place,
         middleware: [
@@ -413,50 +414,58 @@ describe('D2: res.locals in every shape', () => {
     });
   }
 
-  row('D2 an object that all requests have for res.locals', {}, async (place) => {
-    const shared: Loose = { title: 'The shop' };
+  row(
+    'D2 an object that all requests have for res.locals',
+    { held: WITHOUT_BEFORE },
+    async (place) => {
+      const shared: Loose = { title: 'The shop' };
+      const site = await openSite({
+        ...place,
+        middleware: [
+          (_req, res, next) => {
+            res.locals = shared;
+            next();
+          },
+        ],
+        routes: {
+          'GET /page': async (req, res) => {
+            const before = res.locals.title;
+            await new Promise((resolve) => setTimeout(resolve, Number(req.query.ms)));
+            return `${before} ${res.locals.title}`;
+          },
+        },
+      });
+      const visits = [20, 5, 40, 10].map((ms) => new Visitor(site).text(`/page?ms=${ms}`));
+      for (const text of await Promise.all(visits)) expect(text).toBe('The shop The shop');
+      expect(Object.getOwnPropertyDescriptors(shared)).toEqual({
+        title: { value: 'The shop', configurable: true, enumerable: true, writable: true },
+      });
+      expect(Object.getPrototypeOf(shared)).toBe(Object.prototype);
+    },
+  );
+});
+
+row(
+  'D2 one symbol on both the request and the response',
+  { held: WITHOUT_BEFORE },
+  async (place) => {
+    const key = Symbol('context');
     const site = await openSite({
       ...place,
       middleware: [
-        (_req, res, next) => {
-          res.locals = shared;
+        (req, res, next) => {
+          req[key] = 'of the request';
+          res[key] = 'of the response';
           next();
         },
       ],
-      routes: {
-        'GET /page': async (req, res) => {
-          const before = res.locals.title;
-          await new Promise((resolve) => setTimeout(resolve, Number(req.query.ms)));
-          return `${before} ${res.locals.title}`;
-        },
-      },
+      routes: { 'GET /': (req, res) => `${req[key]}, ${res[key]}` },
     });
-    const visits = [20, 5, 40, 10].map((ms) => new Visitor(site).text(`/page?ms=${ms}`));
-    for (const text of await Promise.all(visits)) expect(text).toBe('The shop The shop');
-    expect(Object.getOwnPropertyDescriptors(shared)).toEqual({
-      title: { value: 'The shop', configurable: true, enumerable: true, writable: true },
-    });
-    expect(Object.getPrototypeOf(shared)).toBe(Object.prototype);
-  });
-});
+    expect(await new Visitor(site).text('/')).toBe('of the request, of the response');
+  },
+);
 
-row('D2 one symbol on both the request and the response', {}, async (place) => {
-  const key = Symbol('context');
-  const site = await openSite({
-    ...place,
-    middleware: [
-      (req, res, next) => {
-        req[key] = 'of the request';
-        res[key] = 'of the response';
-        next();
-      },
-    ],
-    routes: { 'GET /': (req, res) => `${req[key]}, ${res[key]}` },
-  });
-  expect(await new Visitor(site).text('/')).toBe('of the request, of the response');
-});
-
-test('D2 requests and responses stay instances of the classes of Node', async () => {
+test(`D2 requests and responses stay instances of the classes of Node${HELD}`, async () => {
   const handler: Handler = (req, res) =>
     void res.end(`${req instanceof IncomingMessage} ${res instanceof ServerResponse}`);
   const stranger = putIn(() => {});
@@ -466,23 +475,27 @@ test('D2 requests and responses stay instances of the classes of Node', async ()
   }
 });
 
-row('D2 a getter whose promises are rejected', { mounts: WITHOUT_BEFORE }, async (place) => {
-  const unhandled: unknown[] = [];
-  const note = (error: unknown) => unhandled.push(error);
-  process.on('unhandledRejection', note);
-  closeLater(() => process.off('unhandledRejection', note));
-  const site = await openSite({
-    ...place,
-    middleware: [
-      putIn((req) =>
-        Object.defineProperty(req, 'account', {
-          configurable: true,
-          get: () => Promise.reject(new Error('nobody has asked for it')),
-        }),
-      ),
-    ],
-    routes: { 'GET /same': same },
-  });
-  for (let visits = 0; visits < 2; visits += 1) await new Visitor(site).get('/same');
-  expect(unhandled).toEqual([]);
-});
+row(
+  'D2 a getter whose promises are rejected',
+  { mounts: WITHOUT_BEFORE, held: WITHOUT_BEFORE },
+  async (place) => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => unhandled.push(error);
+    process.on('unhandledRejection', note);
+    closeLater(() => process.off('unhandledRejection', note));
+    const site = await openSite({
+      ...place,
+      middleware: [
+        putIn((req) =>
+          Object.defineProperty(req, 'account', {
+            configurable: true,
+            get: () => Promise.reject(new Error('nobody has asked for it')),
+          }),
+        ),
+      ],
+      routes: { 'GET /same': same },
+    });
+    for (let visits = 0; visits < 2; visits += 1) await new Visitor(site).get('/same');
+    expect(unhandled).toEqual([]);
+  },
+);
