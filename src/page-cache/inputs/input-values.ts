@@ -130,9 +130,10 @@ export class InputValues {
   of(input: string): string | undefined {
     const kind = input[0];
     if (kind !== '@' && kind !== '*') return this.#header(input);
+    if (kind === '@') return this.#state(input);
     this.#texts ??= new Map();
     if (this.#texts.has(input)) return this.#texts.get(input);
-    const text = kind === '@' ? this.#state(input) : this.#many(input);
+    const text = this.#many(input);
     this.#texts.set(input, text);
     return text;
   }
@@ -215,7 +216,7 @@ export class InputValues {
     if (input === ALL_HEADERS) return this.#allHeaders();
     if (input === STATE_NAMES) return this.#stateNames();
     if (input.endsWith('.names')) {
-      return textOfNames([...this.#keys(input.slice(1, -'.names'.length) as Scope)]);
+      return textOfNames(this.#namesIn(input.slice(1, -'.names'.length) as Scope));
     }
     const scopes = input === ALL_STATE ? SCOPES : [input.slice(1) as Scope];
     const parts: string[] = [];
@@ -233,6 +234,11 @@ export class InputValues {
     return parts.length === 0
       ? undefined
       : `#${hash('sha1', parts.sort().join('\n'), 'base64url')}`;
+  }
+
+  /** The fields that have a value: absent and `undefined` are one. */
+  #namesIn(scope: Scope): string[] {
+    return [...this.#keys(scope)].filter((key) => this.#raw({ scope, key }) !== undefined);
   }
 
   #keys(scope: Scope): Iterable<string> {

@@ -92,13 +92,22 @@ export function stateInput({ scope, key }: StateName): string {
   return `@${scope}.${key.replace(/[^\w$-]/g, (char) => `%${char.charCodeAt(0).toString(16)}%`)}`;
 }
 
+/** Names that were parsed, as each hit asks for the same ones. */
+const parsed = new Map<string, StateName>();
+const MAX_PARSED = 2000;
+
 /** What {@link stateInput} was made of. */
 export function parseStateInput(input: string): StateName {
-  const dot = input.indexOf('.');
-  const key = input.slice(dot + 1).replace(/%([\da-f]+)%/g, (_, code: string) => {
-    return String.fromCharCode(Number.parseInt(code, 16));
-  });
-  return { scope: input.slice(1, dot) as Scope, key };
+  let name = parsed.get(input);
+  if (name === undefined) {
+    const dot = input.indexOf('.');
+    const key = input.slice(dot + 1).replace(/%([\da-f]+)%/g, (_, code: string) => {
+      return String.fromCharCode(Number.parseInt(code, 16));
+    });
+    name = { scope: input.slice(1, dot) as Scope, key };
+    if (parsed.size < MAX_PARSED) parsed.set(input, name);
+  }
+  return name;
 }
 
 /** A key as it is written in the name of an input. */
