@@ -465,7 +465,7 @@ export abstract class BaseCache {
   }
 
   /**
-   * Milliseconds that each purge waits for other processes which nobody can tell of it.
+   * Milliseconds that each purge waits for other processes, where no message can reach them.
    *
    * @internal
    */

@@ -114,7 +114,7 @@ function checkIsObject(options: unknown, caller: string): void {
   );
 }
 
-/** `no-store` and the like are `noStore`; what is no directive is `private`, as an example. */
+/** The option for a directive: `noStore` for `no-store`. Any other text gets `private`, as an example. */
 function optionNamed(text: string | undefined): string {
   const name = nearestName(text ?? '', KNOWN_DIRECTIVES);
   return toCamelCase(name === undefined || SECONDS_DIRECTIVES.has(name) ? 'private' : name);

@@ -47,7 +47,7 @@ export function commit(plan: CommitPlan, draft: Draft): void {
     else settle(plan, draft, counters, () => write(plan, draft, confirm, place, counters));
   };
   try {
-    // In this order: what is removed before is told by the tags, and after that by the place.
+    // In this order: the tags show a removal from before this line, and the place shows a later one.
     const settled = after(openPlace(settings, draft), (place) =>
       after(confirm(), (counters) => finish(place, counters)),
     );
@@ -66,7 +66,7 @@ function settle(
   store: () => MaybePromise<void>,
 ): void {
   const now = Date.now();
-  // To be validated each time, it spares nobody who waits for it a run of their own.
+  // A response that is validated each time does not save the waiting requests their own render.
   const isShared = response.isFresh(now);
   if (isShared) flights?.markStored(storageKey);
   else flights?.markUncacheable(storageKey, now);

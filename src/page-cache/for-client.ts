@@ -6,7 +6,7 @@ import type { StoredResponse } from './stored-response';
 /** Fields by which other caches than the client's would share a page. */
 const FOR_SHARED_CACHES = ['Expires', 'CDN-Cache-Control', 'Surrogate-Control'];
 
-/** What of a page bears on what one client is told of its freshness. */
+/** What decides how long one client may keep a page. */
 export type ClientTerms = Pick<StoredResponse, 'privacy'> & {
   /** Seconds for which the page is still fresh here. */
   readonly remainingSeconds: number;

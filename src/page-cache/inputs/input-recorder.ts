@@ -235,7 +235,7 @@ export class InputRecorder implements HeaderWatcher, ContainerWatcher, PropertyW
     if (!this.#isSilent && !this.#isOutermost) this.#inputs.add(namesOf(container));
   }
 
-  /** Notes that the client's address was read, in whichever way. */
+  /** Notes that the client's address was read. */
   noteAddress(input: string): void {
     this.#refuse(input);
   }

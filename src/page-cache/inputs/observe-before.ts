@@ -46,7 +46,7 @@ class SourceObserver implements HeaderWatcher, AddressWatcher {
     if (place.readsAddress !== true) {
       const lookups = (place.lookups ?? 0) + 1;
       place.lookups = lookups;
-      // To find out who reads takes longer than a hit.
+      // A stack trace, which names the reader, takes longer than a hit.
       if (lookups > LOOKUPS && lookups % LOOKUPS !== 0) return;
       if (isReadForTarget()) return;
       place.readsAddress = true;

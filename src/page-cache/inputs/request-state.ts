@@ -122,13 +122,6 @@ export function isCounted({ ignore, only }: StateSettings, { scope, key }: State
   return !isNamed(ignore) && (only === undefined || isNamed(only));
 }
 
-/** State of a request as it is at the moment. Getters of middleware are called. */
-export function readState(req: Request, res: Response, { scope, key }: StateName): unknown {
-  const holder = holderOf(req, res, scope);
-  if (holder === undefined) return undefined;
-  return readKey(holder, key);
-}
-
 /** The object that has the state of this scope; `undefined`: there is none. */
 export function holderOf(req: Request, res: Response, scope: Scope): object | undefined {
   if (scope === 'req') return req;
