@@ -198,6 +198,7 @@ export function describeFills(name: string, open: OpenShared): void {
         await gates[reads.push(read) - 1]!.promise;
         return read;
       };
+      const looks = jest.spyOn(cache, 'get');
       const first = cache.getOrSet('key', makeInTurn, 60);
       await haveRead(1);
       data = 'v2';
@@ -206,6 +207,9 @@ export function describeFills(name: string, open: OpenShared): void {
       gates[0]!.resolve();
       await first;
       await haveRead(2);
+      // The first call looks before and after it has made its value, the others once for each making.
+      await eventually(() => expect(looks).toHaveBeenCalledTimes(8));
+      await Promise.all(looks.mock.results.map(({ value }) => value as Promise<unknown>));
       await other.delete('key');
       gates[1]!.resolve();
       expect(await Promise.all(joined)).toEqual(['v2', 'v2', 'v2']);
