@@ -169,7 +169,7 @@ describe('A2: logins by other packages', () => {
     show: (req) => `Hello ${req.session.user ?? 'guest'}`,
   });
 
-  personalRow('A2 client-sessions, under a name of its own', {
+  const namedSession: PersonalApp = {
     middleware: () => [
       clientSessions({ cookieName: 'mine', secret: 'a'.repeat(20), duration: 1e6 }),
     ],
@@ -179,7 +179,8 @@ describe('A2: logins by other packages', () => {
     show: (req) => `Hello ${req.mine.user ?? 'guest'}`,
     // It also says when it was made: for strangers, now.
     storedOn: [],
-  });
+  };
+  personalRow('A2 client-sessions, under a name of its own', namedSession, HELD_INSIDE);
 
   const takeToken = (who: Visitor, name: string) => {
     who.jar.set('token', jwt.sign({ name }, 'k', { noTimestamp: true }));

@@ -94,7 +94,7 @@ describe('D11: middleware that is mounted wrongly', () => {
 });
 
 for (const { framework } of placesOf(['pair'])) {
-  test(`D11 two answers before fetchFromCache are no mistake [${framework}]`, async () => {
+  test(`D11 two answers before fetchFromCache are no mistake [${framework}]${HELD}`, async () => {
     const isTellable = await isTold(async () => {
       const app = newApp(framework);
       app.use(updateCache());

@@ -9,6 +9,7 @@ import type { PageProcessPlan } from '../support/page-process';
 import { startPageProcess } from '../support/page-processes';
 import { describeWithServer, type RedisServer, startRedis } from '../support/servers';
 import { tempDirectories } from '../support/temp-directory';
+import { HELD } from './support';
 
 const ROUNDS = 40;
 
@@ -103,15 +104,15 @@ describe.each([
   };
 
   test.each([
-    ['local memory', 'pair'],
-    ['local memory', 'cachePage'],
-    ['local memory', 'pair and cachePage'],
-    ['local memory', 'cacheApp'],
-    ['files', 'pair'],
-    ['files', 'cachePage'],
-    ['files', 'pair and cachePage'],
-    ['files', 'cacheApp'],
-  ])('on %s, %s: 40 of 40 see the change', async (store, mount) => {
+    ['local memory', 'pair', HELD],
+    ['local memory', 'cachePage', HELD],
+    ['local memory', 'pair and cachePage', HELD],
+    ['local memory', 'cacheApp', HELD],
+    ['files', 'pair', ''],
+    ['files', 'cachePage', ''],
+    ['files', 'pair and cachePage', ''],
+    ['files', 'cacheApp', ''],
+  ])('on %s, %s: 40 of 40 see the change%s', async (store, mount) => {
     const files = { backend: 'file', location: tempDirectory() } as const;
     configureCaches(store === 'files' ? { default: files } : { default: {} });
     let count = 0;

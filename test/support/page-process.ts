@@ -6,14 +6,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
-import {
-  type BaseCache,
-  caches,
-  configureCaches,
-  fetchFromCache,
-  type PageCacheOptions,
-  updateCache,
-} from '../../src/index';
+import type { BaseCache, PageCacheOptions } from '../../src/index';
+
+/** Another build, whose path the parent has named, or the source. */
+const { caches, configureCaches, fetchFromCache, updateCache } = require(
+  process.env.CACHEWRIGHT_BUILD ?? '../../src/index',
+) as typeof import('../../src/index');
 
 /** What a page process does. */
 export interface PageProcessPlan {
